@@ -1,0 +1,111 @@
+// One writer, many readers, variable-size records, in memory that processes may share (io/shared_memory.h maps it).
+// A slow reader is lapped and told so; it never slows the writer. Shape: Aeron's broadcast buffer
+// (Thompson et al., "BroadcastTransmitter"), with ordering carried by the words instead of by fences.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "core/word_copy.h"
+
+namespace depthcast {
+
+constexpr std::uint64_t ring_magic = 0x474e495254534344ULL;  // "DCSTRING"
+constexpr std::uint32_t ring_layout_version = 1;
+
+enum class WriterState : std::uint32_t { starting = 0, running = 1, ended = 2 };
+
+// The first page of the mapping. Everything above `intent` is written once, before `state` becomes running.
+struct RingHeader {
+  std::uint64_t magic;
+  std::uint32_t layout_version;
+  std::uint32_t writer_pid;
+  std::uint64_t capacity;  // bytes of the data part, a power of two
+  std::uint64_t session;
+  std::uint32_t channel;
+  std::uint32_t reserved;
+  std::uint64_t created_time_ns;
+  alignas(64) Word intent;  // end of the record being written; ahead of tail only while writing
+  alignas(64) Word tail;    // end of the last whole record
+  Word latest;              // start of the last whole record
+  alignas(64) Word heartbeat_ns;
+  std::atomic<std::uint32_t> state;
+};
+constexpr std::size_t ring_header_bytes = 4096;
+static_assert(sizeof(RingHeader) <= ring_header_bytes);
+
+struct RingRecord {
+  std::uint32_t length;  // payload bytes
+  std::uint32_t type;    // 1 = packet, 2 = filler up to the end of the buffer
+  std::uint64_t first_sequence;
+  std::uint64_t count;
+  std::uint64_t position;  // where the record starts; a reader checks it
+};
+static_assert(sizeof(RingRecord) == 32);
+constexpr std::size_t ring_alignment = 32;
+constexpr std::uint32_t ring_type_packet = 1;
+constexpr std::uint32_t ring_type_filler = 2;
+constexpr std::size_t ring_capacity_min = 65'536;
+
+constexpr std::size_t ring_bytes(std::size_t capacity) { return ring_header_bytes + capacity; }
+
+// Threads: one. Lifetime: the memory must outlive it.
+class BroadcastWriter {
+ public:
+  // `memory` holds ring_bytes(capacity) zeroed bytes, aligned to 64; capacity is a power of two of at least 64 KiB.
+  BroadcastWriter(void* memory, std::size_t capacity, std::uint32_t channel, std::uint64_t session, std::uint32_t pid,
+                  std::uint64_t now_ns);
+  ~BroadcastWriter() { end(); }
+  BroadcastWriter(const BroadcastWriter&) = delete;
+  BroadcastWriter& operator=(const BroadcastWriter&) = delete;
+
+  std::size_t record_bytes_max() const { return capacity_ / 8; }
+
+  // Commits one record made of `first` followed by `second` and zeros up to `length`. Returns where its payload
+  // stands in the ring: readable by the writer until half a ring more has been written. Wait-free.
+  const std::uint8_t* write(std::span<const std::uint8_t> first, std::span<const std::uint8_t> second,
+                            std::size_t length, std::uint64_t first_sequence, std::uint64_t count);
+  void heartbeat(std::uint64_t now_ns);
+  void end();
+
+ private:
+  Word* words_at(std::uint64_t position) const;
+  void store_record(std::uint64_t position, const RingRecord& record) const;
+
+  RingHeader* header_;
+  std::uint8_t* data_;
+  std::size_t capacity_;
+  std::uint64_t tail_ = 0;
+};
+
+enum class RingPoll : std::uint8_t { record, empty, lapped, writer_ended };
+
+// Threads: one for each reader object; any number of readers. Maps the memory read-only.
+// After `lapped` the reader stands at the newest record; what it missed is told by the sequence numbers.
+class BroadcastReader {
+ public:
+  // Starts behind the newest record. Throws std::runtime_error when the header is not a ring's of this version
+  // or is larger than `bytes`.
+  BroadcastReader(const void* memory, std::size_t bytes);
+
+  // Copies the next record's payload to `out`, whose size must be at least the ring's largest record.
+  RingPoll poll(std::span<std::uint8_t> out, RingRecord& record);
+  std::uint64_t lapped_count() const { return lapped_count_; }
+  std::uint64_t writer_heartbeat_ns() const;
+  const RingHeader& header() const { return *header_; }
+
+ private:
+  const Word* words_at(std::uint64_t position) const;
+  bool overtaken(std::uint64_t position) const;
+  RingPoll lapped();
+
+  const RingHeader* header_;
+  const std::uint8_t* data_;
+  std::size_t capacity_;
+  std::uint64_t cursor_;
+  std::uint64_t lapped_count_ = 0;
+};
+
+}  // namespace depthcast
