@@ -1,0 +1,91 @@
+// What a source adapter hands to the publisher thread: one cell per event, two where an event needs an extension.
+#pragma once
+
+#include <cstdint>
+
+#include "core/message.h"
+
+namespace depthcast::ingest {
+
+enum class InputKind : std::uint8_t {
+  none = 0,
+  add,           // order_id, side, price, quantity, instrument; detail: attribution where detail_set
+  execute,       // order_id, quantity; detail: match number; price where at_price
+  cancel,        // order_id, quantity taken away; the order keeps its priority
+  delete_order,  // order_id
+  replace,       // order_id, new_order_id, price, quantity: loses priority, keeps side and instrument
+  status,        // quantity: TradingStatus; detail: the source's reason
+  reference,     // side: ReferenceKind; order_id, price, quantity: its three values
+  trade,         // extension follows; any TradeMessage kind in `trade_kind`
+  definition,    // extension follows
+};
+
+// What a reference message tells; its three values are listed in docs/protocol.md, "Reference messages".
+enum class ReferenceKind : std::uint8_t {
+  system_event = 1,
+  short_sale_restriction = 2,
+  market_participant = 3,
+  circuit_breaker_levels = 4,
+  circuit_breaker_breach = 5,
+  ipo_quoting_period = 6,
+  price_band = 7,
+  operational_halt = 8,
+};
+
+struct InputEvent {
+  std::uint64_t position;  // of the source's message, from 1; events of one message share it
+  std::int64_t time_ns;
+  std::uint64_t order_id;
+  std::uint64_t detail;  // also: the new order id of a replace
+  std::int64_t price;
+  std::uint64_t quantity;
+  std::uint32_t source_code;  // the source's own number of the instrument; 0: the channel
+  InputKind kind;
+  Side side;
+  Kind trade_kind;
+  std::uint8_t bits;
+};
+static_assert(sizeof(InputEvent) == 56);
+
+constexpr std::uint8_t input_detail_set = 1U << 0;
+constexpr std::uint8_t input_non_printable = 1U << 1;
+constexpr std::uint8_t input_at_price = 1U << 2;
+
+struct DefinitionData {
+  char symbol[16];  // filled up with zeros
+  std::uint8_t attributes[20];
+  std::uint8_t attribute_count;
+  std::int8_t price_exponent;
+  std::int8_t quantity_exponent;
+  std::uint8_t reserved;
+  std::uint32_t lot_size;
+
+  bool operator==(const DefinitionData&) const = default;
+};
+static_assert(sizeof(DefinitionData) == 44);
+
+struct TradeData {
+  std::uint64_t quantity_2;
+  std::int64_t price_2;
+  std::int64_t price_3;
+  std::int64_t price_4;
+  std::int64_t price_5;
+  std::uint32_t code;
+  std::uint32_t reserved;
+};
+
+// One cache line of the input ring. An event of kind trade or definition takes the next cell too.
+struct alignas(64) InputCell {
+  union {
+    InputEvent event;
+    DefinitionData definition;
+    TradeData trade;
+  };
+};
+static_assert(sizeof(InputCell) == 64);
+
+constexpr std::uint32_t cells_of(InputKind kind) {
+  return kind == InputKind::trade || kind == InputKind::definition ? 2 : 1;
+}
+
+}  // namespace depthcast::ingest

@@ -1,0 +1,292 @@
+#include "ingest/itch_parser.h"
+
+#include <array>
+#include <bit>
+#include <cstring>
+
+namespace depthcast::ingest {
+namespace {
+
+constexpr std::array<std::uint8_t, 256> make_lengths() {
+  std::array<std::uint8_t, 256> lengths{};
+  constexpr struct {
+    char type;
+    std::uint8_t length;
+  } known[] = {{'S', 12}, {'R', 39}, {'H', 25}, {'Y', 20}, {'L', 26}, {'V', 35}, {'W', 12}, {'K', 28},
+               {'J', 35}, {'h', 21}, {'A', 36}, {'F', 40}, {'E', 31}, {'C', 36}, {'X', 23}, {'D', 19},
+               {'U', 35}, {'P', 44}, {'Q', 40}, {'B', 19}, {'I', 50}, {'N', 20}, {'O', 48}};
+  for (const auto& entry : known) lengths[static_cast<std::uint8_t>(entry.type)] = entry.length;
+  return lengths;
+}
+constexpr auto lengths = make_lengths();
+
+constexpr std::int8_t itch_price_exponent = -4;
+
+// Big-endian fields of one message whose length has been checked.
+class Fields {
+ public:
+  explicit Fields(const std::uint8_t* bytes) : bytes_(bytes) {}
+  std::uint8_t u8(std::size_t offset) const { return bytes_[offset]; }
+  std::uint32_t u16(std::size_t offset) const { return load<std::uint16_t>(offset); }
+  std::uint32_t u32(std::size_t offset) const { return load<std::uint32_t>(offset); }
+  std::uint64_t u64(std::size_t offset) const { return load<std::uint64_t>(offset); }
+  std::int64_t time() const {
+    return static_cast<std::int64_t>((static_cast<std::uint64_t>(u16(5)) << 32) | u32(7));
+  }
+  // Characters as they stand, first one lowest: 4 make a u32, 8 a u64.
+  std::uint64_t text(std::size_t offset, std::size_t count) const {
+    std::uint64_t value = 0;
+    std::memcpy(&value, bytes_ + offset, count);
+    return value;
+  }
+  const std::uint8_t* at(std::size_t offset) const { return bytes_ + offset; }
+
+ private:
+  template <typename T>
+  T load(std::size_t offset) const {
+    T value = 0;
+    std::memcpy(&value, bytes_ + offset, sizeof value);
+    if constexpr (sizeof(T) == 2) return __builtin_bswap16(value);
+    if constexpr (sizeof(T) == 4) return __builtin_bswap32(value);
+    if constexpr (sizeof(T) == 8) return __builtin_bswap64(value);
+  }
+  const std::uint8_t* bytes_;
+};
+
+Side side_of(std::uint8_t indicator) {
+  return indicator == 'B' ? Side::bid : indicator == 'S' ? Side::ask : Side::none;
+}
+
+TradingStatus status_of(std::uint8_t state) {
+  switch (state) {
+    case 'T': return TradingStatus::trading;
+    case 'H': return TradingStatus::halted;
+    case 'P': return TradingStatus::paused;
+    case 'Q': return TradingStatus::quotation_only;
+    default: return TradingStatus::unknown;
+  }
+}
+
+void set_symbol(DefinitionData& definition, const std::uint8_t* stock) {
+  std::size_t length = 8;
+  while (length > 0 && stock[length - 1] == ' ') --length;
+  std::memcpy(definition.symbol, stock, length);
+}
+
+// Where a message of that type names its stock; 0 for those that do not.
+std::size_t stock_offset(std::uint8_t type) {
+  switch (type) {
+    case 'H':
+    case 'Y':
+    case 'K':
+    case 'J':
+    case 'h':
+    case 'N':
+    case 'O': return 11;
+    case 'L': return 15;
+    case 'Q': return 19;
+    case 'A':
+    case 'F':
+    case 'P': return 24;
+    case 'I': return 28;
+    default: return 0;
+  }
+}
+
+void parse_directory(const Fields& fields, InputEvent& event, DefinitionData& definition) {
+  event.kind = InputKind::definition;
+  definition = {};
+  set_symbol(definition, fields.at(11));
+  std::memcpy(definition.attributes, fields.at(19), sizeof definition.attributes);
+  definition.attribute_count = sizeof definition.attributes;
+  definition.price_exponent = itch_price_exponent;
+  definition.lot_size = fields.u32(21);
+}
+
+void parse_reference(const Fields& fields, std::uint8_t type, InputEvent& event) {
+  const auto tell = [&](ReferenceKind kind, std::uint64_t first, std::int64_t price, std::uint64_t third) {
+    event.kind = InputKind::reference;
+    event.side = static_cast<Side>(kind);
+    event.order_id = first;
+    event.price = price;
+    event.quantity = third;
+  };
+  const auto price = [&](std::size_t offset) { return static_cast<std::int64_t>(fields.u32(offset)); };
+  switch (type) {
+    case 'S': tell(ReferenceKind::system_event, 0, 0, fields.u8(11)); break;
+    case 'Y': tell(ReferenceKind::short_sale_restriction, 0, 0, fields.u8(19)); break;
+    case 'L': tell(ReferenceKind::market_participant, fields.text(11, 4), 0, fields.text(23, 3)); break;
+    case 'V':
+      tell(ReferenceKind::circuit_breaker_levels, fields.u64(11), static_cast<std::int64_t>(fields.u64(19)),
+           fields.u64(27));
+      break;
+    case 'W': tell(ReferenceKind::circuit_breaker_breach, 0, 0, fields.u8(11)); break;
+    case 'K': tell(ReferenceKind::ipo_quoting_period, fields.u32(19), price(24), fields.u8(23)); break;
+    case 'J':
+      tell(ReferenceKind::price_band, fields.u32(27), price(19), fields.u32(23));
+      event.detail = fields.u32(31);
+      event.bits = input_detail_set;
+      break;
+    default: tell(ReferenceKind::operational_halt, 0, 0, fields.text(19, 2)); break;  // h
+  }
+}
+
+void parse_trade(const Fields& fields, std::uint8_t type, InputEvent& event, TradeData& data) {
+  const auto price = [&](std::size_t offset) { return static_cast<std::int64_t>(fields.u32(offset)); };
+  event.kind = InputKind::trade;
+  data = {};
+  switch (type) {
+    case 'P':
+      event.trade_kind = Kind::trade;
+      event.order_id = fields.u64(36);
+      event.side = side_of(fields.u8(19));
+      event.quantity = fields.u32(20);
+      event.price = price(32);
+      break;
+    case 'Q':
+      event.trade_kind = Kind::cross;
+      event.order_id = fields.u64(31);
+      event.quantity = fields.u64(11);
+      event.price = price(27);
+      data.code = fields.u8(39);
+      break;
+    case 'B':
+      event.trade_kind = Kind::trade_break;
+      event.order_id = fields.u64(11);
+      break;
+    case 'I':
+      event.trade_kind = Kind::auction;
+      event.quantity = fields.u64(11);
+      data.quantity_2 = fields.u64(19);
+      event.price = price(44);
+      data.price_2 = price(40);
+      data.price_3 = price(36);
+      // Imbalance direction, cross type, price variation indicator.
+      data.code = static_cast<std::uint32_t>(fields.u8(27)) | static_cast<std::uint32_t>(fields.text(48, 2) << 8);
+      break;
+    case 'N':
+      event.trade_kind = Kind::retail_interest;
+      data.code = fields.u8(19);
+      break;
+    default:  // O
+      event.trade_kind = Kind::price_discovery;
+      data.code = fields.u8(19);
+      data.quantity_2 = fields.u64(32);
+      event.price = price(28);
+      data.price_2 = price(20);
+      data.price_3 = price(24);
+      data.price_4 = price(40);
+      data.price_5 = price(44);
+      break;
+  }
+}
+
+void parse_order(const Fields& fields, std::uint8_t type, InputEvent& event) {
+  event.order_id = fields.u64(11);
+  switch (type) {
+    case 'A':
+    case 'F':
+      event.kind = InputKind::add;
+      event.side = side_of(fields.u8(19));
+      event.quantity = fields.u32(20);
+      event.price = fields.u32(32);
+      if (type == 'F') {
+        event.detail = fields.text(36, 4);
+        event.bits = input_detail_set;
+      }
+      break;
+    case 'E':
+    case 'C':
+      event.kind = InputKind::execute;
+      event.quantity = fields.u32(19);
+      event.detail = fields.u64(23);
+      event.bits = input_detail_set;
+      if (type == 'C') {
+        event.price = fields.u32(32);
+        event.bits |= input_at_price;
+        if (fields.u8(31) == 'N') event.bits |= input_non_printable;
+      }
+      break;
+    case 'X':
+      event.kind = InputKind::cancel;
+      event.quantity = fields.u32(19);
+      break;
+    case 'D': event.kind = InputKind::delete_order; break;
+    default:  // U
+      event.kind = InputKind::replace;
+      event.detail = fields.u64(19);
+      event.quantity = fields.u32(27);
+      event.price = fields.u32(31);
+      break;
+  }
+}
+
+}  // namespace
+
+std::size_t itch_length(std::uint8_t type) { return lengths[type]; }
+
+bool ItchParser::define(std::uint32_t locate) {
+  std::uint64_t& word = defined_[locate / 64];
+  const std::uint64_t bit = std::uint64_t{1} << (locate % 64);
+  const bool fresh = (word & bit) == 0;
+  word |= bit;
+  return fresh;
+}
+
+std::size_t ItchParser::parse(std::span<const std::uint8_t> message, std::uint64_t position,
+                              std::span<InputCell, cells_max> out, ItchFault& fault) {
+  fault = ItchFault::none;
+  if (message.empty()) {
+    fault = ItchFault::empty;
+    return 0;
+  }
+  const std::uint8_t type = message[0];
+  if (lengths[type] == 0 || lengths[type] != message.size()) {
+    fault = lengths[type] == 0 ? ItchFault::unknown_type : ItchFault::wrong_length;
+    return 0;
+  }
+  const Fields fields(message.data());
+  const std::uint32_t locate = fields.u16(1);
+  const std::int64_t time_ns = midnight_ns_ + fields.time();
+  std::size_t cells = 0;
+  const std::size_t stock = stock_offset(type);
+  if (stock != 0 && locate != 0 && define(locate)) {
+    out[0].event = {position, time_ns, 0, 0, 0, 0, locate, InputKind::definition, Side::none, Kind::none, 0};
+    out[1].definition = {};
+    set_symbol(out[1].definition, fields.at(stock));
+    out[1].definition.price_exponent = itch_price_exponent;
+    cells = 2;
+  }
+  InputEvent& event = out[cells].event;
+  event = {position, time_ns, 0, 0, 0, 0, locate, InputKind::none, Side::none, Kind::none, 0};
+  switch (type) {
+    case 'R':
+      define(locate);
+      parse_directory(fields, event, out[cells + 1].definition);
+      break;
+    case 'H':
+      event.kind = InputKind::status;
+      event.quantity = static_cast<std::uint64_t>(status_of(fields.u8(19)));
+      event.detail = fields.text(21, 4);
+      event.bits = input_detail_set;
+      break;
+    case 'S':
+    case 'Y':
+    case 'L':
+    case 'V':
+    case 'W':
+    case 'K':
+    case 'J':
+    case 'h': parse_reference(fields, type, event); break;
+    case 'P':
+    case 'Q':
+    case 'B':
+    case 'I':
+    case 'N':
+    case 'O': parse_trade(fields, type, event, out[cells + 1].trade); break;
+    default: parse_order(fields, type, event); break;
+  }
+  return cells + cells_of(event.kind);
+}
+
+}  // namespace depthcast::ingest
