@@ -1,0 +1,189 @@
+// Every L3 book of one channel: each order, queue order within each level, totals, digests, depth views.
+// Sized at start: no allocation while running, every step bounded. Publisher and clients run this same code.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "book/depth_view.h"
+#include "book/order_table.h"
+#include "book/price_index.h"
+#include "core/digest.h"
+#include "core/memory.h"
+#include "core/message.h"
+
+namespace depthcast::book {
+
+struct BookLimits {
+  std::uint32_t orders_max = 1U << 20;       // live orders, over all instruments
+  std::uint32_t levels_max = 0;              // live levels, over all instruments; 0: as many as orders
+  std::uint32_t instruments_max = 16'384;    // instruments are numbered 1 … instruments_max
+  std::uint32_t depth_levels = 10;           // levels of each side that any thread can read; 0 … depth_levels_max
+  bool prefault = false;                     // touch all memory at start, so that no page fault comes later
+};
+
+enum class ApplyResult : std::uint8_t {
+  applied = 0,
+  not_book_affecting,  // status and reference data of the channel: nothing to change
+  unknown_order,
+  duplicate_order,
+  over_execution,
+  invalid_quantity,
+  invalid_side,
+  wrong_instrument,    // the order belongs to another instrument or side
+  wrong_price,         // priority cannot be kept while the price changes
+  unknown_instrument,
+  order_limit,
+  level_limit,
+  quantity_overflow,
+  unknown_kind,
+};
+constexpr std::size_t apply_results = 14;
+const char* name_of(ApplyResult result);
+
+struct Order {
+  std::uint64_t id;
+  std::uint64_t quantity;
+  std::uint64_t priority;  // sequence number that gave the order its place
+  std::uint32_t previous;  // towards the head of the queue
+  std::uint32_t next;
+  std::uint32_t level;
+  std::uint32_t reserved;
+};
+static_assert(sizeof(Order) == 40);
+
+struct Level {
+  std::int64_t price;
+  std::uint64_t quantity;
+  std::uint32_t orders;
+  std::uint32_t head;
+  std::uint32_t tail;
+  std::uint32_t place;  // instrument << 1 | ask
+
+  std::uint32_t instrument() const { return place >> 1; }
+  Side side() const { return (place & 1U) != 0 ? Side::ask : Side::bid; }
+};
+static_assert(sizeof(Level) == 32);
+
+struct alignas(cache_line) Instrument {
+  std::uint64_t digest = 0;
+  SideIndex sides[2];  // bids, asks
+  std::uint32_t live_orders = 0;
+  std::uint32_t instrument_sequence = 0;
+  TradingStatus status = TradingStatus::unknown;
+  bool dirty = false;  // changed since the last end of an event
+  bool rebuild = false;  // the depth view is made anew at the end of the event
+
+  SideIndex& side(Side side) { return sides[side == Side::ask ? 1 : 0]; }
+  const SideIndex& side(Side side) const { return sides[side == Side::ask ? 1 : 0]; }
+};
+static_assert(sizeof(Instrument) == cache_line);
+
+// Threads: one writer; views() may be read by any thread. Everything else belongs to the writer's thread.
+class Book {
+ public:
+  // Throws std::invalid_argument (names the limit) or std::bad_alloc.
+  explicit Book(const BookLimits& limits);
+
+  // Applies one message, whole or not at all. `sequence` is its number: the priority of an order that takes a new
+  // place. Does not publish: call end_event after the event's last message.
+  ApplyResult apply(const BookMessage& message, std::uint64_t sequence);
+  // What apply would say, without changing anything.
+  ApplyResult check(const BookMessage& message) const;
+  // Publishes the depth views of what changed.
+  void end_event(std::uint64_t sequence, std::int64_t event_time_ns);
+  // Takes every order and every status away, in all instruments; instrument sequences start again.
+  void reset();
+
+  // Pool slot of a live order, or no_index.
+  std::uint32_t find(std::uint64_t order_id) const {
+    return table_.find(order_id, [&](std::uint32_t slot) { return orders_[slot].id == order_id; });
+  }
+  const Order& order(std::uint32_t slot) const { return orders_[slot]; }
+  const Level& level(std::uint32_t index) const { return levels_[index]; }
+  const Level& level_of(const Order& order) const { return levels_[order.level]; }
+  const Instrument& instrument(std::uint32_t index) const { return instruments_[index]; }
+  const PriceIndex& prices() const { return prices_; }
+  // The level of that price, or no_index.
+  std::uint32_t find_level(std::uint32_t instrument, Side side, std::int64_t price) const;
+  std::uint32_t best_level(std::uint32_t instrument, Side side) const;
+
+  // The number that the next message of the instrument carries is one more.
+  std::uint32_t instrument_sequence(std::uint32_t instrument) const {
+    return instruments_[instrument].instrument_sequence;
+  }
+  void set_instrument_sequence(std::uint32_t instrument, std::uint32_t sequence) {
+    instruments_[instrument].instrument_sequence = sequence;
+  }
+
+  std::uint64_t digest() const { return digest_; }
+  std::uint64_t live_orders() const { return live_orders_; }
+  const BookLimits& limits() const { return limits_; }
+  DepthViews& views() { return views_; }
+  const DepthViews& views() const { return views_; }
+  void prefetch(std::uint64_t order_id) const { table_.prefetch(order_id); }
+  std::size_t bytes() const;
+
+ private:
+  // What one message did to one level, replayed on the depth view at the end of the event.
+  struct Touch {
+    std::uint32_t instrument;
+    Side side;
+    std::int64_t price;
+    std::uint32_t level;  // where the level stood; its place may have been given away since
+  };
+  static constexpr std::size_t touches_max = 16;
+
+  ApplyResult check_add(std::uint32_t instrument, Side side, std::int64_t price, std::uint64_t quantity,
+                        std::uint32_t level) const;
+  ApplyResult add(const BookMessage& message, std::uint64_t sequence);
+  ApplyResult modify(const BookMessage& message, std::uint64_t sequence);
+  ApplyResult delete_order(const BookMessage& message);
+  ApplyResult execute(const BookMessage& message);
+  ApplyResult clear(const BookMessage& message);
+  ApplyResult set_status(const BookMessage& message);
+  ApplyResult find_for(const BookMessage& message, std::uint32_t& slot) const;
+  ApplyResult check_modify(const BookMessage& message, std::uint32_t slot) const;
+
+  void place_order(std::uint32_t instrument, Side side, std::int64_t price, std::uint32_t level, std::uint32_t slot,
+                   std::uint64_t quantity, std::uint64_t priority);
+  void unlink_order(std::uint32_t slot);
+  void change_quantity(std::uint32_t slot, std::uint64_t quantity);
+  void clear_instrument(std::uint32_t instrument);
+  void change_digest(Instrument& instrument, std::uint64_t minus, std::uint64_t plus) {
+    instrument.digest += plus - minus;
+    digest_ += plus - minus;
+  }
+  std::uint64_t term_of(const Order& order, const Level& level) const {
+    return digest::order_term(digest::order_identity(level.instrument(), level.side(), level.price, order.id),
+                              order.quantity, order.priority);
+  }
+  void mark_dirty(std::uint32_t instrument);
+  void touch(std::uint32_t level);
+  std::uint32_t level_of_touch(const Touch& touch, const SideIndex& side) const;
+  void publish_touch(const Touch& touch);
+  void rebuild_view(std::uint32_t instrument);
+
+  BookLimits limits_;
+  FixedArray<Order> orders_;
+  FixedArray<Level> levels_;
+  std::vector<Instrument> instruments_;
+  OrderTable table_;
+  PriceIndex prices_;
+  DepthViews views_;
+
+  std::uint32_t order_free_ = no_index;
+  std::uint32_t order_fresh_ = 0;
+  std::uint32_t level_free_ = no_index;
+  std::uint32_t level_fresh_ = 0;
+  std::uint32_t live_levels_ = 0;
+  std::uint64_t live_orders_ = 0;
+  std::uint64_t digest_ = 0;
+
+  Touch touches_[touches_max];
+  std::size_t touch_count_ = 0;
+  std::vector<std::uint32_t> dirty_;
+  std::size_t dirty_count_ = 0;
+};
+
+}  // namespace depthcast::book

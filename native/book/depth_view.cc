@@ -1,0 +1,136 @@
+#include "book/depth_view.h"
+
+#include <algorithm>
+
+namespace depthcast::book {
+namespace {
+
+// The writer reads its own words: no other thread stores them.
+std::uint64_t own(const Word& word) { return word.load(std::memory_order_relaxed); }
+
+// Data words: pairs with load_word.
+void store_word(Word& word, std::uint64_t value) { word.store(value, std::memory_order_release); }
+
+// Pairs with store_word: what is loaded after it is not older.
+std::uint64_t load_word(const Word& word) { return word.load(std::memory_order_acquire); }
+
+constexpr unsigned count_shift(Side side) { return side == Side::ask ? 32 : 0; }
+
+}  // namespace
+
+DepthViews::DepthViews(std::uint32_t instruments_max, std::uint32_t levels, bool prefault)
+    : instruments_max_(instruments_max),
+      levels_(std::min(levels, depth_levels_max)),
+      stride_((words_header + 2 * std::size_t{levels_} * words_level + 7) / 8 * 8),
+      words_(levels_ == 0 ? 0 : (std::size_t{instruments_max} + 1) * stride_, prefault) {}
+
+void DepthViews::set_header(std::uint32_t instrument, std::uint64_t sequence, std::int64_t event_time_ns,
+                            std::uint32_t instrument_sequence, TradingStatus status) {
+  Word* words = slot(instrument);
+  store_word(words[word_sequence], sequence);
+  store_word(words[word_time], static_cast<std::uint64_t>(event_time_ns));
+  store_word(words[word_state], instrument_sequence | static_cast<std::uint64_t>(status) << 32);
+}
+
+std::uint32_t DepthViews::count(std::uint32_t instrument, Side side) const {
+  return static_cast<std::uint32_t>(own(slot(instrument)[word_counts]) >> count_shift(side));
+}
+
+void DepthViews::set_count(std::uint32_t instrument, Side side, std::uint32_t count) {
+  Word& word = slot(instrument)[word_counts];
+  const std::uint64_t other = own(word) & (0xffffffffULL << (32 - count_shift(side)));
+  store_word(word, other | static_cast<std::uint64_t>(count) << count_shift(side));
+}
+
+std::int64_t DepthViews::worst_price(std::uint32_t instrument, Side side) const {
+  return static_cast<std::int64_t>(own(level_words(instrument, side, count(instrument, side) - 1)[0]));
+}
+
+std::uint32_t DepthViews::place_of(std::uint32_t instrument, Side side, std::int64_t price) const {
+  const std::uint32_t levels = count(instrument, side);
+  const Word* words = level_words(instrument, side, 0);
+  std::uint32_t place = 0;
+  while (place < levels) {
+    const auto held = static_cast<std::int64_t>(own(words[place * words_level]));
+    if (side == Side::bid ? held <= price : held >= price) break;
+    ++place;
+  }
+  return place;
+}
+
+bool DepthViews::covers(std::uint32_t instrument, Side side, std::int64_t price) const {
+  if (count(instrument, side) < levels_) return true;
+  const std::int64_t worst = worst_price(instrument, side);
+  return side == Side::bid ? price >= worst : price <= worst;
+}
+
+void DepthViews::store_level(Word* words, const DepthLevel& level) {
+  store_word(words[0], static_cast<std::uint64_t>(level.price));
+  store_word(words[1], level.quantity);
+  store_word(words[2], level.orders);
+}
+
+void DepthViews::copy_level(Word* to, const Word* from) {
+  for (std::size_t word = 0; word < words_level; ++word) store_word(to[word], own(from[word]));
+}
+
+void DepthViews::set_level(std::uint32_t instrument, Side side, const DepthLevel& level) {
+  const std::uint32_t levels = count(instrument, side);
+  const std::uint32_t place = place_of(instrument, side, level.price);
+  Word* words = level_words(instrument, side, 0);
+  if (place < levels && static_cast<std::int64_t>(own(words[place * words_level])) == level.price) {
+    store_word(words[place * words_level + 1], level.quantity);
+    store_word(words[place * words_level + 2], level.orders);
+    return;
+  }
+  if (place == levels_) return;
+  const std::uint32_t kept = std::min(levels, levels_ - 1);
+  for (std::uint32_t index = kept; index > place; --index) {
+    copy_level(words + index * words_level, words + (index - 1) * words_level);
+  }
+  store_level(words + place * words_level, level);
+  if (kept == levels) set_count(instrument, side, levels + 1);
+}
+
+bool DepthViews::remove_level(std::uint32_t instrument, Side side, std::int64_t price) {
+  const std::uint32_t levels = count(instrument, side);
+  const std::uint32_t place = place_of(instrument, side, price);
+  Word* words = level_words(instrument, side, 0);
+  if (place == levels || static_cast<std::int64_t>(own(words[place * words_level])) != price) return false;
+  for (std::uint32_t index = place; index + 1 < levels; ++index) {
+    copy_level(words + index * words_level, words + (index + 1) * words_level);
+  }
+  set_count(instrument, side, levels - 1);
+  return levels == levels_;
+}
+
+void DepthViews::append(std::uint32_t instrument, Side side, const DepthLevel& level) {
+  const std::uint32_t levels = count(instrument, side);
+  store_level(level_words(instrument, side, levels), level);
+  set_count(instrument, side, levels + 1);
+}
+
+void DepthViews::clear_side(std::uint32_t instrument, Side side) { set_count(instrument, side, 0); }
+
+void DepthViews::copy_out(std::uint32_t instrument, std::uint32_t levels_wanted, Depth& out) const {
+  const Word* words = slot(instrument);
+  out.sequence = load_word(words[word_sequence]);
+  out.event_time_ns = static_cast<std::int64_t>(load_word(words[word_time]));
+  const std::uint64_t state = load_word(words[word_state]);
+  out.instrument_sequence = static_cast<std::uint32_t>(state);
+  out.status = static_cast<TradingStatus>(state >> 32);
+  const std::uint64_t counts = load_word(words[word_counts]);
+  for (const Side side : {Side::bid, Side::ask}) {
+    const std::size_t index = side == Side::ask ? 1 : 0;
+    const auto held = static_cast<std::uint32_t>(counts >> count_shift(side));
+    // A torn count may be anything; the version check throws the state away, but the copy must stay in bounds.
+    out.counts[index] = std::min({held, levels_wanted, levels_});
+    const Word* level = level_words(instrument, side, 0);
+    for (std::uint32_t rank = 0; rank < out.counts[index]; ++rank, level += words_level) {
+      out.levels[index][rank] = {static_cast<std::int64_t>(load_word(level[0])), load_word(level[1]),
+                                 load_word(level[2])};
+    }
+  }
+}
+
+}  // namespace depthcast::book

@@ -1,0 +1,230 @@
+#include "book/price_index.h"
+
+#include <algorithm>
+
+namespace depthcast::book {
+namespace {
+
+// Entries below `rank`. No early exit: the loop vectorizes, and it has no branch to mispredict.
+std::uint32_t count_below(const std::int64_t* keys, std::uint32_t count, std::int64_t rank) {
+  std::uint32_t below = 0;
+  for (std::uint32_t slot = 0; slot < count; ++slot) below += keys[slot] < rank ? 1U : 0U;
+  return below;
+}
+
+// The child that may hold `rank`: the last whose least rank is not above it.
+std::uint32_t child_slot(const PriceIndex::Node& node, std::int64_t rank) {
+  std::uint32_t slot = 0;
+  for (std::uint32_t next = 1; next < node.count; ++next) slot += node.keys[next] <= rank ? 1U : 0U;
+  return slot;
+}
+
+void move_entries(const PriceIndex::Node& from, std::uint32_t from_slot, PriceIndex::Node& to, std::uint32_t to_slot,
+                  std::uint32_t count) {
+  std::copy_n(from.keys + from_slot, count, to.keys + to_slot);
+  std::copy_n(from.values + from_slot, count, to.values + to_slot);
+}
+
+}  // namespace
+
+PriceIndex::PriceIndex(std::size_t levels_max, std::size_t sides, bool prefault)
+    : nodes_(nodes_for(levels_max, sides), prefault) {}
+
+std::uint32_t PriceIndex::take_node() {
+  ++nodes_used_;
+  if (free_ == no_index) return fresh_++;  // nodes_for is the proof that there is one
+  const std::uint32_t node = free_;
+  free_ = nodes_[node].next;
+  return node;
+}
+
+void PriceIndex::give_node(std::uint32_t node) {
+  --nodes_used_;
+  nodes_[node].next = free_;
+  free_ = node;
+}
+
+std::uint32_t PriceIndex::descend(const SideIndex& side, std::int64_t rank, Path* path) const {
+  std::uint32_t node = side.root;
+  for (std::uint32_t depth = 0; depth + 1 < side.height; ++depth) {
+    const std::uint32_t slot = child_slot(nodes_[node], rank);
+    if (path != nullptr) {
+      path->node[depth] = node;
+      path->slot[depth] = slot;
+    }
+    node = nodes_[node].values[slot];
+  }
+  return node;
+}
+
+std::uint32_t PriceIndex::find(const SideIndex& side, std::int64_t rank) const {
+  if (side.height == 0) return no_index;
+  const Node& leaf = nodes_[descend(side, rank, nullptr)];
+  const std::uint32_t slot = count_below(leaf.keys, leaf.count, rank);
+  return slot < leaf.count && leaf.keys[slot] == rank ? leaf.values[slot] : no_index;
+}
+
+PriceIndex::Cursor PriceIndex::after(const SideIndex& side, std::int64_t rank) const {
+  if (side.height == 0) return {};
+  const std::uint32_t leaf = descend(side, rank, nullptr);
+  const Node& node = nodes_[leaf];
+  std::uint32_t slot = count_below(node.keys, node.count, rank);
+  if (slot < node.count && node.keys[slot] == rank) ++slot;
+  if (slot == node.count) return {node.next, 0};
+  return {leaf, slot};
+}
+
+void PriceIndex::insert_at(Node& node, std::uint32_t slot, std::int64_t key, std::uint32_t value) {
+  std::copy_backward(node.keys + slot, node.keys + node.count, node.keys + node.count + 1);
+  std::copy_backward(node.values + slot, node.values + node.count, node.values + node.count + 1);
+  node.keys[slot] = key;
+  node.values[slot] = value;
+  ++node.count;
+}
+
+void PriceIndex::remove_at(Node& node, std::uint32_t slot) {
+  std::copy(node.keys + slot + 1, node.keys + node.count, node.keys + slot);
+  std::copy(node.values + slot + 1, node.values + node.count, node.values + slot);
+  --node.count;
+}
+
+// Moves the upper half of a full node to a new right sibling and returns that.
+std::uint32_t PriceIndex::split(std::uint32_t node, bool leaf) {
+  const std::uint32_t right = take_node();
+  Node& from = nodes_[node];
+  Node& to = nodes_[right];
+  constexpr std::uint32_t kept = fanout / 2;
+  to.count = fanout - kept;
+  move_entries(from, kept, to, 0, to.count);
+  from.count = kept;
+  to.next = no_index;
+  to.previous = no_index;
+  if (leaf) {
+    to.next = from.next;
+    to.previous = node;
+    if (to.next != no_index) nodes_[to.next].previous = right;
+    from.next = right;
+  }
+  return right;
+}
+
+void PriceIndex::insert(SideIndex& side, std::int64_t rank, std::uint32_t level) {
+  ++side.levels;
+  if (side.height == 0) {
+    const std::uint32_t node = take_node();
+    nodes_[node].count = 0;
+    nodes_[node].next = no_index;
+    nodes_[node].previous = no_index;
+    insert_at(nodes_[node], 0, rank, level);
+    side.root = node;
+    side.first_leaf = node;
+    side.height = 1;
+    return;
+  }
+  Path path;
+  std::uint32_t node = descend(side, rank, &path);
+  std::int64_t key = rank;
+  std::uint32_t value = level;
+  std::uint32_t slot = count_below(nodes_[node].keys, nodes_[node].count, rank);
+  bool leaf = true;
+  for (std::uint32_t depth = side.height - 1;; --depth) {
+    if (nodes_[node].count < fanout) {
+      insert_at(nodes_[node], slot, key, value);
+      return;
+    }
+    const std::uint32_t right = split(node, leaf);
+    const std::uint32_t kept = nodes_[node].count;
+    if (slot > kept || (slot == kept && !leaf)) {
+      insert_at(nodes_[right], slot - kept, key, value);
+    } else {
+      insert_at(nodes_[node], slot, key, value);
+    }
+    // Leaf or inner, the first key of the right node is the least rank below it.
+    key = nodes_[right].keys[0];
+    value = right;
+    leaf = false;
+    if (depth == 0) break;
+    node = path.node[depth - 1];
+    slot = path.slot[depth - 1] + 1;
+  }
+  const std::uint32_t root = take_node();
+  Node& top = nodes_[root];
+  top.count = 2;
+  top.next = no_index;
+  top.previous = no_index;
+  top.keys[0] = nodes_[side.root].keys[0];
+  top.values[0] = side.root;
+  top.keys[1] = key;
+  top.values[1] = value;
+  side.root = root;
+  ++side.height;
+}
+
+bool PriceIndex::rebalance(Node& parent, std::uint32_t slot, bool leaf) {
+  const std::uint32_t left_slot = slot + 1 < parent.count ? slot : slot - 1;
+  const std::uint32_t left_node = parent.values[left_slot];
+  const std::uint32_t right_node = parent.values[left_slot + 1];
+  Node& left = nodes_[left_node];
+  Node& right = nodes_[right_node];
+  // An inner node's keys[0] may be out of date; the parent knows the right one's.
+  if (!leaf) right.keys[0] = parent.keys[left_slot + 1];
+  const std::uint32_t total = left.count + right.count;
+  if (total <= fanout) {
+    move_entries(right, 0, left, left.count, right.count);
+    left.count = total;
+    if (leaf) {
+      left.next = right.next;
+      if (right.next != no_index) nodes_[right.next].previous = left_node;
+    }
+    give_node(right_node);
+    remove_at(parent, left_slot + 1);
+    return true;
+  }
+  const std::uint32_t wanted = total / 2;
+  if (left.count < wanted) {
+    const std::uint32_t moved = wanted - left.count;
+    move_entries(right, 0, left, left.count, moved);
+    std::copy(right.keys + moved, right.keys + right.count, right.keys);
+    std::copy(right.values + moved, right.values + right.count, right.values);
+    right.count -= moved;
+    left.count = wanted;
+  } else {
+    const std::uint32_t moved = left.count - wanted;
+    std::copy_backward(right.keys, right.keys + right.count, right.keys + right.count + moved);
+    std::copy_backward(right.values, right.values + right.count, right.values + right.count + moved);
+    move_entries(left, wanted, right, 0, moved);
+    right.count += moved;
+    left.count = wanted;
+  }
+  parent.keys[left_slot + 1] = right.keys[0];
+  return false;
+}
+
+void PriceIndex::remove(SideIndex& side, std::int64_t rank) {
+  Path path;
+  std::uint32_t node = descend(side, rank, &path);
+  Node& leaf = nodes_[node];
+  remove_at(leaf, count_below(leaf.keys, leaf.count, rank));
+  --side.levels;
+  bool is_leaf = true;
+  for (std::uint32_t depth = side.height - 1; depth > 0; --depth) {
+    if (nodes_[node].count >= fill_min) return;
+    Node& parent = nodes_[path.node[depth - 1]];
+    if (!rebalance(parent, path.slot[depth - 1], is_leaf)) return;
+    node = path.node[depth - 1];
+    is_leaf = false;
+  }
+  // Here `node` is the root.
+  if (side.height == 1) {
+    if (nodes_[node].count == 0) {
+      give_node(node);
+      side = {};
+    }
+  } else if (nodes_[node].count == 1) {
+    side.root = nodes_[node].values[0];
+    --side.height;
+    give_node(node);
+  }
+}
+
+}  // namespace depthcast::book

@@ -1,0 +1,100 @@
+// The levels of one side of one book, ordered best first: a B+ tree whose nodes come from a pool shared by all books.
+// Bounded: O(log levels) whatever the prices are, no allocation after construction.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "core/memory.h"
+#include "core/message.h"
+
+namespace depthcast::book {
+
+constexpr std::uint32_t no_index = 0xffffffffU;
+
+// Ascending rank is best first on either side; ~ turns the order round without overflow.
+constexpr std::int64_t rank_of(Side side, std::int64_t price) { return side == Side::bid ? ~price : price; }
+constexpr std::int64_t price_of(Side side, std::int64_t rank) { return side == Side::bid ? ~rank : rank; }
+
+// Root of one side; zero-filled memory is not a valid one, hence the initializers.
+struct SideIndex {
+  std::uint32_t root = no_index;
+  std::uint32_t first_leaf = no_index;
+  std::uint32_t levels = 0;
+  std::uint32_t height = 0;  // 0: empty; 1: the root is a leaf
+};
+
+// Threads: the book's writer only.
+class PriceIndex {
+ public:
+  static constexpr std::uint32_t fanout = 14;
+  static constexpr std::uint32_t fill_min = 4;
+
+  struct alignas(cache_line) Node {
+    std::uint32_t count;
+    std::uint32_t next;  // leaves: the next worse one
+    std::uint32_t previous;
+    std::uint32_t reserved;
+    // Leaf: rank of each level. Inner node: least rank below each child; keys[0] is not compared.
+    std::int64_t keys[fanout];
+    std::uint32_t values[fanout];  // leaf: level; inner: node
+  };
+  static_assert(sizeof(Node) == 192);
+
+  // A place in the leaves; `leaf` is no_index behind the last level.
+  struct Cursor {
+    std::uint32_t leaf = no_index;
+    std::uint32_t slot = 0;
+  };
+
+  // Enough nodes for `levels_max` levels over `sides` sides: each node but a root holds at least fill_min entries.
+  static std::size_t nodes_for(std::size_t levels_max, std::size_t sides) {
+    return levels_max / fill_min + levels_max / (fill_min * fill_min - fill_min) + 2 * sides + 16;
+  }
+
+  PriceIndex(std::size_t levels_max, std::size_t sides, bool prefault);
+
+  // The level of that rank, or no_index.
+  std::uint32_t find(const SideIndex& side, std::int64_t rank) const;
+  // `rank` must not be present.
+  void insert(SideIndex& side, std::int64_t rank, std::uint32_t level);
+  // `rank` must be present.
+  void remove(SideIndex& side, std::int64_t rank);
+
+  Cursor first(const SideIndex& side) const { return {side.first_leaf, 0}; }
+  // The first level whose rank is greater than `rank`.
+  Cursor after(const SideIndex& side, std::int64_t rank) const;
+  void advance(Cursor& cursor) const {
+    const Node& node = nodes_[cursor.leaf];
+    if (++cursor.slot == node.count) cursor = {node.next, 0};
+  }
+  std::uint32_t level_at(const Cursor& cursor) const { return nodes_[cursor.leaf].values[cursor.slot]; }
+  std::int64_t rank_at(const Cursor& cursor) const { return nodes_[cursor.leaf].keys[cursor.slot]; }
+
+  std::size_t nodes_used() const { return nodes_used_; }
+  std::size_t bytes() const { return nodes_.bytes(); }
+
+ private:
+  // fill_min 4 and more below the root: 16 steps are past 2^32 levels.
+  static constexpr std::uint32_t height_max = 17;
+  struct Path {
+    std::uint32_t node[height_max];
+    std::uint32_t slot[height_max];
+  };
+
+  std::uint32_t take_node();
+  void give_node(std::uint32_t node);
+  std::uint32_t descend(const SideIndex& side, std::int64_t rank, Path* path) const;
+  void insert_at(Node& node, std::uint32_t slot, std::int64_t key, std::uint32_t value);
+  void remove_at(Node& node, std::uint32_t slot);
+  std::uint32_t split(std::uint32_t node, bool leaf);
+  // Mends child `slot` of `parent` with a sibling; returns true when a child was merged away.
+  bool rebalance(Node& parent, std::uint32_t slot, bool leaf);
+
+  FixedArray<Node> nodes_;
+  std::uint32_t free_ = no_index;
+  std::uint32_t fresh_ = 0;  // nodes from here on were never used
+  std::size_t nodes_used_ = 0;
+};
+
+}  // namespace depthcast::book

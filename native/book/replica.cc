@@ -1,0 +1,238 @@
+#include "book/replica.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace depthcast::book {
+
+Replica::Replica(const BookLimits& limits, UpdateSink* sink)
+    : book_(limits),
+      sink_(sink),
+      definitions_(std::size_t{limits.instruments_max} + 1),
+      trust_(std::size_t{limits.instruments_max} + 1),
+      past_(past_max) {
+  waiting_.reserve(waiting_max);
+}
+
+InstrumentState Replica::state(std::uint32_t instrument) const {
+  const Trust& trust = trust_[instrument];
+  if (trust.stale) return InstrumentState::stale;
+  return std::max(trust.confirmed_epoch, whole_epoch_) < hole_epoch_ ? InstrumentState::unconfirmed
+                                                                     : InstrumentState::live;
+}
+
+void Replica::set_stale(std::uint32_t instrument, bool stale) {
+  Trust& trust = trust_[instrument];
+  if (trust.stale == stale) return;
+  trust.stale = stale;
+  if (stale) {
+    ++stale_count_;
+  } else {
+    --stale_count_;
+  }
+}
+
+void Replica::follow(std::uint32_t instrument, std::uint32_t instrument_sequence) {
+  instrument_last_ = std::max(instrument_last_, instrument);
+  const std::uint32_t expected = book_.instrument_sequence(instrument) + 1;
+  book_.set_instrument_sequence(instrument, instrument_sequence);
+  if (instrument_sequence == expected) {
+    trust_[instrument].confirmed_epoch = hole_epoch_;
+    return;
+  }
+  ++counters_.instrument_gaps;
+  // The channel itself has no book that could be wrong.
+  if (instrument != channel_instrument) set_stale(instrument, true);
+}
+
+void Replica::advance(const MessageContext& context, std::uint16_t message_flags) {
+  ++counters_.messages;
+  sequence_ = context.sequence;
+  position_ = context.position;
+  if (ends_event(message_flags)) end_event(context);
+}
+
+void Replica::end_event(const MessageContext& context) {
+  ++counters_.events;
+  book_.end_event(context.sequence, context.time_ns);
+  event_sequence_ = context.sequence;
+  event_time_ns_ = context.time_ns;
+  past_[context.sequence % past_max] = {context.sequence, book_.digest()};
+  if (waiting_.empty() || waiting_.front().sequence > context.sequence) return;
+  std::erase_if(waiting_, [&](const PastDigest& waiting) {
+    if (waiting.sequence == context.sequence) {
+      check_channel_digest(waiting.sequence, waiting.digest, book_.digest());
+    } else if (waiting.sequence < context.sequence) {
+      ++counters_.digests_unchecked;
+    }
+    return waiting.sequence <= context.sequence;
+  });
+}
+
+void Replica::on_book(const BookMessage& message, const MessageContext& context, std::uint64_t detail) {
+  if (in_range(message.instrument)) follow(message.instrument, message.instrument_sequence);
+  const ApplyResult result = book_.apply(message, context.sequence);
+  if (result == ApplyResult::unknown_kind && (message.flags & flags::book_affecting) == 0) {
+    ++counters_.unknown_kinds;
+  } else if (result != ApplyResult::applied && result != ApplyResult::not_book_affecting) {
+    ++counters_.refused[static_cast<std::size_t>(result)];
+    if (in_range(message.instrument) && message.instrument != channel_instrument) set_stale(message.instrument, true);
+  }
+  advance(context, message.flags);
+  if (sink_ == nullptr) return;
+  Update update{};
+  update.sequence = context.sequence;
+  update.position = context.position;
+  update.time_ns = context.time_ns;
+  update.order_id = message.order_id;
+  update.price = message.price;
+  update.quantity = message.quantity;
+  update.detail = detail;
+  update.instrument = message.instrument;
+  update.instrument_sequence = message.instrument_sequence;
+  update.flags = message.flags;
+  update.kind = message.kind;
+  update.side = message.side;
+  deliver(update);
+}
+
+void Replica::on_trade(const TradeMessage& message, const MessageContext& context) {
+  if (in_range(message.instrument)) follow(message.instrument, message.instrument_sequence);
+  if (!is_trade_kind(message.kind)) ++counters_.unknown_kinds;
+  advance(context, message.flags);
+  if (sink_ == nullptr) return;
+  Update update{};
+  update.sequence = context.sequence;
+  update.position = context.position;
+  update.time_ns = context.time_ns;
+  update.order_id = message.trade_id;
+  update.price = message.price;
+  update.quantity = message.quantity;
+  update.quantity_2 = message.quantity_2;
+  update.price_2 = message.price_2;
+  update.price_3 = message.price_3;
+  update.price_4 = message.price_4;
+  update.price_5 = message.price_5;
+  update.instrument = message.instrument;
+  update.instrument_sequence = message.instrument_sequence;
+  update.code = message.code;
+  update.flags = message.flags;
+  update.kind = message.kind;
+  update.side = message.side;
+  deliver(update);
+}
+
+void Replica::deliver(Update& update) {
+  if (in_range(update.instrument)) {
+    if (const std::uint32_t best = book_.best_level(update.instrument, Side::bid); best != no_index) {
+      update.bid_price = book_.level(best).price;
+      update.bid_quantity = book_.level(best).quantity;
+    }
+    if (const std::uint32_t best = book_.best_level(update.instrument, Side::ask); best != no_index) {
+      update.ask_price = book_.level(best).price;
+      update.ask_quantity = book_.level(best).quantity;
+    }
+  }
+  sink_->on_update(update);
+}
+
+void Replica::learn_definition(std::uint32_t instrument, DefinitionRecord&& record) {
+  if (!in_range(instrument) || instrument == channel_instrument) {
+    ++counters_.definitions_refused;
+    return;
+  }
+  instrument_last_ = std::max(instrument_last_, instrument);
+  record.defined = true;
+  if (definitions_[instrument] == record) return;
+  definitions_[instrument] = std::move(record);
+  ++definitions_version_;
+}
+
+void Replica::on_definition(std::uint32_t instrument, std::uint32_t instrument_sequence, DefinitionRecord&& record,
+                            const MessageContext& context) {
+  if (in_range(instrument)) follow(instrument, instrument_sequence);
+  learn_definition(instrument, std::move(record));
+  advance(context, flags::end_of_event);
+  if (sink_ == nullptr) return;
+  Update update{};
+  update.sequence = context.sequence;
+  update.position = context.position;
+  update.time_ns = context.time_ns;
+  update.instrument = instrument;
+  update.instrument_sequence = instrument_sequence;
+  update.flags = flags::end_of_event;
+  update.kind = Kind::definition;
+  deliver(update);
+}
+
+void Replica::on_missing() { ++hole_epoch_; }
+
+void Replica::on_digest(std::uint64_t sequence, std::uint64_t channel_digest) {
+  if (sequence <= digest_checked_ && digest_checked_ != 0) return;  // the other line's copy
+  digest_checked_ = sequence;
+  if (sequence == sequence_ && sequence_ == event_sequence_) {
+    return check_channel_digest(sequence, channel_digest, book_.digest());
+  }
+  if (sequence > sequence_) {
+    if (waiting_.size() == waiting_max) {
+      waiting_.erase(waiting_.begin());
+      ++counters_.digests_unchecked;
+    }
+    waiting_.push_back({sequence, channel_digest});
+    return;
+  }
+  const PastDigest& past = past_[sequence % past_max];
+  if (sequence != 0 && past.sequence == sequence) return check_channel_digest(sequence, channel_digest, past.digest);
+  ++counters_.digests_unchecked;
+}
+
+void Replica::check_channel_digest(std::uint64_t sequence, std::uint64_t theirs, std::uint64_t ours) {
+  ++counters_.digests_checked;
+  if (theirs == ours) {
+    // Equal sums: every book was right at that number, whatever was missed before.
+    if (sequence == sequence_ && !whole()) {
+      whole_epoch_ = hole_epoch_;
+      for (std::uint32_t instrument = 1; instrument <= instrument_last_; ++instrument) set_stale(instrument, false);
+    }
+    return;
+  }
+  // After a hole a difference is to be expected, and the states say so already.
+  if (!whole()) return;
+  ++counters_.digests_mismatched;
+  on_missing();
+}
+
+void Replica::on_instrument_digest(std::uint64_t sequence, std::uint32_t instrument,
+                                   std::uint32_t instrument_sequence, std::uint64_t digest) {
+  if (!in_range(instrument) || instrument == channel_instrument) return;
+  // Comparable where neither side has changed the instrument in between, and no hole is open before that number.
+  if (sequence > sequence_ || book_.instrument_sequence(instrument) != instrument_sequence) return;
+  ++counters_.digests_checked;
+  if (book_.instrument(instrument).digest == digest) {
+    trust_[instrument].confirmed_epoch = hole_epoch_;
+    set_stale(instrument, false);
+    return;
+  }
+  if (state(instrument) == InstrumentState::live) ++counters_.digests_mismatched;
+  set_stale(instrument, true);
+}
+
+void Replica::reset() {
+  book_.reset();
+  std::fill(trust_.begin(), trust_.end(), Trust{});
+  std::fill(past_.begin(), past_.end(), PastDigest{});
+  waiting_.clear();
+  for (DefinitionRecord& record : definitions_) record = {};
+  ++definitions_version_;
+  instrument_last_ = 0;
+  sequence_ = 0;
+  position_ = 0;
+  event_sequence_ = 0;
+  event_time_ns_ = 0;
+  digest_checked_ = 0;
+  hole_epoch_ = 0;
+  whole_epoch_ = 0;
+  stale_count_ = 0;
+}
+
+}  // namespace depthcast::book

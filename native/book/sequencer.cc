@@ -1,0 +1,215 @@
+#include "book/sequencer.h"
+
+#include <cstring>
+
+namespace depthcast::book {
+
+using ingest::InputEvent;
+using ingest::InputKind;
+
+Sequencer::Sequencer(Book& book, MessageSink& sink, std::uint64_t first_sequence)
+    : book_(book),
+      sink_(sink),
+      next_sequence_(first_sequence),
+      by_source_code_(source_codes_max, no_instrument),
+      records_(std::size_t{book.limits().instruments_max} + 1) {
+  by_source_code_[0] = channel_instrument;
+}
+
+std::uint32_t Sequencer::instrument_of(std::uint32_t source_code) const {
+  return source_code < source_codes_max ? by_source_code_[source_code] : no_instrument;
+}
+
+Stamp Sequencer::take_number(const InputEvent& event) { return {next_sequence_++, event.time_ns, event.position}; }
+
+std::uint32_t Sequencer::take_instrument_number(std::uint32_t instrument) {
+  const std::uint32_t number = book_.instrument_sequence(instrument) + 1;
+  book_.set_instrument_sequence(instrument, number);
+  return number;
+}
+
+void Sequencer::apply(const InputEvent& event, const ingest::InputCell* extension) {
+  ++counters_.events;
+  position_ = event.position;
+  time_ns_ = event.time_ns;
+  switch (event.kind) {
+    case InputKind::execute: return execute(event);
+    case InputKind::cancel: return cancel(event);
+    case InputKind::delete_order: return delete_order(event);
+    case InputKind::replace: return replace(event);
+    case InputKind::definition: return define(event, extension->definition);
+    default: break;
+  }
+  const std::uint32_t instrument = instrument_of(event.source_code);
+  if (instrument == no_instrument) {
+    ++counters_.instruments_refused;
+    return;
+  }
+  switch (event.kind) {
+    case InputKind::add: return add(event, instrument);
+    case InputKind::status: return status(event, instrument);
+    case InputKind::reference: return reference(event, instrument);
+    case InputKind::trade: return trade(event, extension->trade, instrument);
+    default: return refuse(ApplyResult::unknown_kind);
+  }
+}
+
+void Sequencer::define(const InputEvent& event, const ingest::DefinitionData& definition) {
+  std::uint32_t instrument = instrument_of(event.source_code);
+  const bool fresh = instrument == no_instrument;
+  if (event.source_code == 0 || event.source_code >= source_codes_max ||
+      (fresh && instrument_count_ == book_.limits().instruments_max)) {
+    ++counters_.instruments_refused;
+    return;
+  }
+  if (fresh) {
+    instrument = ++instrument_count_;
+    by_source_code_[event.source_code] = instrument;
+  } else if (records_[instrument].definition == definition) {
+    ++counters_.definitions_repeated;
+    return;
+  }
+  records_[instrument] = {event.source_code, definition};
+  const Stamp stamp = take_number(event);
+  sink_.on_definition(instrument, take_instrument_number(instrument), event.source_code, definition, stamp);
+  finish(event);
+}
+
+// Side, price and quantity of a live order are told with every message about it, so that a reader who keeps
+// levels only can follow.
+BookMessage Sequencer::message_for(Kind kind, std::uint32_t slot) const {
+  const Order& order = book_.order(slot);
+  const Level& level = book_.level_of(order);
+  return {order.id, level.price, order.quantity, 0, level.instrument(), 0, kind, level.side(), flags::book_affecting};
+}
+
+ApplyResult Sequencer::emit(BookMessage& message, const InputEvent& event, std::uint64_t detail, bool ends_event) {
+  const ApplyResult result = book_.apply(message, next_sequence_);
+  if (result != ApplyResult::applied && result != ApplyResult::not_book_affecting) {
+    refuse(result);
+    return result;
+  }
+  if (ends_event) message.flags |= flags::end_of_event;
+  message.instrument_sequence = take_instrument_number(message.instrument);
+  sink_.on_book(message, take_number(event), detail);
+  if (ends_event) finish(event);
+  return ApplyResult::applied;
+}
+
+void Sequencer::add(const InputEvent& event, std::uint32_t instrument) {
+  BookMessage message{event.order_id, event.price, event.quantity, 0, instrument, 0, Kind::add, event.side,
+                      flags::book_affecting};
+  if ((event.bits & ingest::input_detail_set) != 0) message.flags |= flags::detail;
+  emit(message, event, event.detail, true);
+}
+
+// The live order that the event is about, or no_index after having counted why not.
+std::uint32_t Sequencer::order_of(const InputEvent& event) {
+  const std::uint32_t slot = book_.find(event.order_id);
+  if (slot == no_index) {
+    refuse(ApplyResult::unknown_order);
+    return no_index;
+  }
+  if (book_.level_of(book_.order(slot)).instrument() != instrument_of(event.source_code)) {
+    refuse(ApplyResult::wrong_instrument);
+    return no_index;
+  }
+  return slot;
+}
+
+void Sequencer::execute(const InputEvent& event) {
+  const std::uint32_t slot = order_of(event);
+  if (slot == no_index) return;
+  BookMessage message = message_for(Kind::execute, slot);
+  message.quantity = event.quantity;
+  if ((event.bits & ingest::input_at_price) != 0) {
+    message.price = event.price;
+    message.flags |= flags::at_price;
+  }
+  if ((event.bits & ingest::input_non_printable) != 0) message.flags |= flags::non_printable;
+  if ((event.bits & ingest::input_detail_set) != 0) message.flags |= flags::detail;
+  emit(message, event, event.detail, true);
+}
+
+void Sequencer::cancel(const InputEvent& event) {
+  const std::uint32_t slot = order_of(event);
+  if (slot == no_index) return;
+  const std::uint64_t held = book_.order(slot).quantity;
+  if (event.quantity == 0) return refuse(ApplyResult::invalid_quantity);
+  if (event.quantity > held) return refuse(ApplyResult::over_execution);
+  const bool all = event.quantity == held;
+  BookMessage message = message_for(all ? Kind::delete_order : Kind::modify, slot);
+  if (!all) {
+    message.quantity = held - event.quantity;
+    message.flags |= flags::priority_kept;
+  }
+  emit(message, event, 0, true);
+}
+
+void Sequencer::delete_order(const InputEvent& event) {
+  const std::uint32_t slot = order_of(event);
+  if (slot == no_index) return;
+  BookMessage message = message_for(Kind::delete_order, slot);
+  emit(message, event, 0, true);
+}
+
+// One event of two messages. Refused whole where the new order cannot stand (its id must be new); only a full pool of levels shows so
+// late that the old order has gone already.
+void Sequencer::replace(const InputEvent& event) {
+  const std::uint32_t slot = order_of(event);
+  if (slot == no_index) return;
+  const std::uint64_t new_order_id = event.detail;
+  if (event.quantity == 0) return refuse(ApplyResult::invalid_quantity);
+  if (book_.find(new_order_id) != no_index) return refuse(ApplyResult::duplicate_order);
+  BookMessage removal = message_for(Kind::delete_order, slot);
+  BookMessage addition{new_order_id, event.price, event.quantity, 0, removal.instrument, 0, Kind::add, removal.side,
+                       flags::book_affecting};
+  // The number is needed before the outcome of the addition is known, so the removal is applied first and told
+  // together with it.
+  const ApplyResult removed = book_.apply(removal, next_sequence_);
+  if (removed != ApplyResult::applied) return refuse(removed);
+  const ApplyResult added = book_.check(addition);
+  if (added != ApplyResult::applied) {
+    refuse(added);
+    ++counters_.adds_lost;
+    removal.flags |= flags::end_of_event;
+  }
+  removal.instrument_sequence = take_instrument_number(removal.instrument);
+  sink_.on_book(removal, take_number(event), 0);
+  if (added != ApplyResult::applied) return finish(event);
+  emit(addition, event, 0, true);
+}
+
+void Sequencer::status(const InputEvent& event, std::uint32_t instrument) {
+  BookMessage message{0, 0, event.quantity, 0, instrument, 0, Kind::status, Side::none,
+                      static_cast<std::uint16_t>(flags::book_affecting | flags::detail)};
+  emit(message, event, event.detail, true);
+}
+
+void Sequencer::reference(const InputEvent& event, std::uint32_t instrument) {
+  BookMessage message{event.order_id, event.price, event.quantity, 0, instrument, 0, Kind::reference, event.side, 0};
+  if ((event.bits & ingest::input_detail_set) != 0) message.flags |= flags::detail;
+  emit(message, event, event.detail, true);
+}
+
+void Sequencer::trade(const InputEvent& event, const ingest::TradeData& data, std::uint32_t instrument) {
+  TradeMessage message{};
+  message.trade_id = event.order_id;
+  message.quantity = event.quantity;
+  message.quantity_2 = data.quantity_2;
+  message.price = event.price;
+  message.price_2 = data.price_2;
+  message.price_3 = data.price_3;
+  message.price_4 = data.price_4;
+  message.price_5 = data.price_5;
+  message.instrument = instrument;
+  message.instrument_sequence = take_instrument_number(instrument);
+  message.kind = event.trade_kind;
+  message.side = event.side;
+  message.flags = flags::end_of_event;
+  message.code = data.code;
+  sink_.on_trade(message, take_number(event));
+  finish(event);
+}
+
+}  // namespace depthcast::book

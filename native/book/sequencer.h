@@ -1,0 +1,97 @@
+// Input events in, numbered messages out: the one place that gives numbers, and the writer of a channel's books.
+// Pure: what it puts out depends on its input and its limits alone, never on time, batching or speed.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "book/book.h"
+#include "ingest/input_event.h"
+
+namespace depthcast::book {
+
+// What goes with every message besides the message itself.
+struct Stamp {
+  std::uint64_t sequence;
+  std::int64_t time_ns;
+  std::uint64_t position;
+};
+
+// Takes the numbered messages in order. `time_offset` of the messages is not set yet: the packet decides its base.
+class MessageSink {
+ public:
+  virtual ~MessageSink() = default;
+  virtual void on_book(const BookMessage& message, const Stamp& stamp, std::uint64_t detail) = 0;
+  virtual void on_trade(const TradeMessage& message, const Stamp& stamp) = 0;
+  virtual void on_definition(std::uint32_t instrument, std::uint32_t instrument_sequence, std::uint32_t source_code,
+                             const ingest::DefinitionData& definition, const Stamp& stamp) = 0;
+};
+
+struct InstrumentRecord {
+  std::uint32_t source_code = 0;
+  ingest::DefinitionData definition{};
+};
+
+// Counters of one thread. A reader on another thread goes through run/counters.h.
+struct SequencerCounters {
+  std::uint64_t events = 0;                            // input events taken
+  std::array<std::uint64_t, apply_results> refused{};  // by ApplyResult; `applied` stays 0
+  std::uint64_t instruments_refused = 0;               // events of instruments past instruments_max
+  std::uint64_t definitions_repeated = 0;
+  std::uint64_t adds_lost = 0;                         // replaces whose new order did not fit
+};
+
+// Threads: the publisher's only.
+class Sequencer {
+ public:
+  // `first_sequence`: number of the first message, normally 1.
+  Sequencer(Book& book, MessageSink& sink, std::uint64_t first_sequence = 1);
+
+  // Takes one event; `extension` is its second cell where it has one.
+  void apply(const ingest::InputEvent& event, const ingest::InputCell* extension);
+
+  std::uint64_t next_sequence() const { return next_sequence_; }
+  std::uint64_t input_position() const { return position_; }
+  std::int64_t event_time_ns() const { return time_ns_; }
+  const SequencerCounters& counters() const { return counters_; }
+  // Defined instruments are 1 … instrument_count().
+  std::uint32_t instrument_count() const { return instrument_count_; }
+  const InstrumentRecord& record(std::uint32_t instrument) const { return records_[instrument]; }
+
+ private:
+  static constexpr std::uint32_t source_codes_max = 65'536;
+  static constexpr std::uint32_t no_instrument = 0xffffffffU;
+
+  std::uint32_t instrument_of(std::uint32_t source_code) const;
+  std::uint32_t order_of(const ingest::InputEvent& event);
+  void define(const ingest::InputEvent& event, const ingest::DefinitionData& definition);
+  void add(const ingest::InputEvent& event, std::uint32_t instrument);
+  void execute(const ingest::InputEvent& event);
+  void cancel(const ingest::InputEvent& event);
+  void delete_order(const ingest::InputEvent& event);
+  void replace(const ingest::InputEvent& event);
+  void status(const ingest::InputEvent& event, std::uint32_t instrument);
+  void reference(const ingest::InputEvent& event, std::uint32_t instrument);
+  void trade(const ingest::InputEvent& event, const ingest::TradeData& data, std::uint32_t instrument);
+
+  BookMessage message_for(Kind kind, std::uint32_t slot) const;
+  ApplyResult emit(BookMessage& message, const ingest::InputEvent& event, std::uint64_t detail, bool ends_event);
+  Stamp take_number(const ingest::InputEvent& event);
+  std::uint32_t take_instrument_number(std::uint32_t instrument);
+  void refuse(ApplyResult reason) { ++counters_.refused[static_cast<std::size_t>(reason)]; }
+  void finish(const ingest::InputEvent& event) { book_.end_event(next_sequence_ - 1, event.time_ns); }
+
+  Book& book_;
+  MessageSink& sink_;
+  std::uint64_t next_sequence_;
+  std::uint64_t position_ = 0;
+  std::int64_t time_ns_ = 0;
+  std::uint32_t instrument_count_ = 0;
+  std::vector<std::uint32_t> by_source_code_;
+  std::vector<InstrumentRecord> records_;
+  SequencerCounters counters_;
+};
+
+}  // namespace depthcast::book
