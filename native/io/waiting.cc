@@ -1,0 +1,45 @@
+#include "io/waiting.h"
+
+#include <linux/futex.h>
+#include <pthread.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <stdexcept>
+
+namespace depthcast::io {
+
+WaitStrategy wait_strategy_of(const std::string& name) {
+  if (name == "spin") return WaitStrategy::spin;
+  if (name == "yield") return WaitStrategy::yield;
+  if (name == "park") return WaitStrategy::park;
+  throw std::invalid_argument("wait strategy is \"" + name + "\", expected spin, yield or park");
+}
+
+void Parker::sleep(std::int64_t timeout_ns) {
+  const timespec timeout{timeout_ns / 1'000'000'000, timeout_ns % 1'000'000'000};
+  // Sleeps only while the state is still `asleep`; whatever ends it, the caller looks for work again.
+  syscall(SYS_futex, reinterpret_cast<std::uint32_t*>(&state_), FUTEX_WAIT_PRIVATE, asleep, &timeout, nullptr, 0);
+  state_.store(awake, std::memory_order_relaxed);
+}
+
+void Parker::wake() {
+  // A read-modify-write, since a plain load could be done before the work published above is visible: pairs with
+  // the store in prepare(). (A fence would do as well, but ThreadSanitizer does not model fences.)
+  if (state_.fetch_add(0, std::memory_order_seq_cst) != asleep) return;
+  if (state_.exchange(awake, std::memory_order_seq_cst) == asleep) {
+    syscall(SYS_futex, reinterpret_cast<std::uint32_t*>(&state_), FUTEX_WAKE_PRIVATE, 1, nullptr, nullptr, 0);
+  }
+}
+
+bool pin_to_core(int core) {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  CPU_SET(static_cast<std::size_t>(core), &set);
+  return pthread_setaffinity_np(pthread_self(), sizeof set, &set) == 0;
+}
+
+void name_thread(const char* name) { pthread_setname_np(pthread_self(), name); }
+
+}  // namespace depthcast::io

@@ -1,0 +1,60 @@
+// Updates on their way from the receiver's thread to another one (JavaScript), bounded, whole events only.
+#pragma once
+
+#include <cstdint>
+
+#include "book/replica.h"
+#include "core/spsc_ring.h"
+
+namespace depthcast::run {
+
+enum class DeliveryPolicy : std::uint8_t {
+  skip,  // an event that does not fit is left out and counted; the next that fits goes on
+  stop,  // the first event that does not fit ends delivery for good
+};
+
+// Threads: on_update by the receiver's thread, front/release by the consumer. Full: see DeliveryPolicy.
+class Delivery final : public book::UpdateSink {
+ public:
+  Delivery(std::size_t capacity, DeliveryPolicy policy) : ring_(capacity), policy_(policy) {}
+
+  void on_update(const book::Update& update) override {
+    if (stopped_) {
+      ++lost_;
+      return;
+    }
+    if (!skipping_ && ring_.claim(pending_ + 1) > pending_) {
+      ring_.at_tail(pending_++) = update;
+    } else {
+      skipping_ = true;
+      ++lost_;
+    }
+    if ((update.flags & flags::end_of_event) == 0) return;
+    if (skipping_) {
+      lost_ += pending_;
+      stopped_ = policy_ == DeliveryPolicy::stop;
+    } else {
+      ring_.publish(pending_);
+      delivered_ += pending_;
+    }
+    pending_ = 0;
+    skipping_ = false;
+  }
+
+  SpscRing<book::Update>& ring() { return ring_; }
+  // The receiver's thread only.
+  std::uint64_t delivered() const { return delivered_; }
+  std::uint64_t lost() const { return lost_; }
+  bool stopped() const { return stopped_; }
+
+ private:
+  SpscRing<book::Update> ring_;
+  DeliveryPolicy policy_;
+  std::size_t pending_ = 0;  // of the event that is not complete yet
+  bool skipping_ = false;
+  bool stopped_ = false;
+  std::uint64_t delivered_ = 0;
+  std::uint64_t lost_ = 0;
+};
+
+}  // namespace depthcast::run

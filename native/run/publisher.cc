@@ -1,0 +1,378 @@
+#include "run/publisher.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <stdexcept>
+#include <utility>
+
+#include "core/digest.h"
+#include "io/clock.h"
+
+namespace depthcast::run {
+namespace {
+
+constexpr std::size_t ring_bytes_min = std::size_t{1} << 20;
+constexpr std::size_t digests_in_turn = 16;
+// All definitions come round about once in so many repetitions.
+constexpr std::uint32_t definition_rounds = 25;
+constexpr std::int64_t clock_offset_every_ns = 100'000'000;
+constexpr int end_of_session_repeats = 5;
+constexpr std::chrono::milliseconds end_of_session_pause{10};
+
+std::uint64_t identity_of(const PublisherOptions& options) {
+  std::uint64_t hash = encode::wire_version;
+  const std::uint64_t parts[] = {options.channel, options.limits.orders_max, options.limits.levels_max,
+                                 options.limits.instruments_max};
+  for (const std::uint64_t part : parts) hash = digest::mix64(hash + part);
+  return hash;
+}
+
+}  // namespace
+
+std::vector<std::string> publisher_counter_names() {
+  std::vector<std::string> names = {"inputEvents",   "inputPosition",  "inputWaiting",      "sequence",
+                                    "packets",       "batches",        "batchEventsMax",    "heartbeats",
+                                    "instruments",   "liveOrders",     "digest",            "instrumentsRefused",
+                                    "definitionsRepeated", "addsLost", "datagramsA",        "bytesA",
+                                    "sendCallsA",    "datagramsFailedA", "lastErrorA",      "datagramsB",
+                                    "bytesB",        "sendCallsB",     "datagramsFailedB",  "lastErrorB",
+                                    "loopNsMax"};
+  for (std::size_t result = 0; result < book::apply_results; ++result) {
+    names.push_back(std::string("refused.") + book::name_of(static_cast<book::ApplyResult>(result)));
+  }
+  return names;
+}
+
+// One multicast line: its socket and, where its datagrams are cut differently from line A's, its own packets.
+class Publisher::Line final : public encode::PacketSink {
+ public:
+  explicit Line(const io::SenderOptions& options) : sender(options) {}
+
+  // Packets of its own: kept here until flush(), since the socket reads them then.
+  void on_packet(std::span<const std::uint8_t> prefix, std::span<const std::uint8_t> root, std::size_t length,
+                 std::uint64_t /*first_sequence*/, std::uint32_t /*count*/) override {
+    if (used_ + length > staging_.size()) flush();
+    std::uint8_t* to = staging_.data() + used_;
+    std::copy(prefix.begin(), prefix.end(), to);
+    std::copy(root.begin(), root.end(), to + prefix.size());
+    std::fill(to + prefix.size() + root.size(), to + length, std::uint8_t{0});
+    sender.add(to, length);
+    used_ += length;
+  }
+  void flush() {
+    sender.flush();
+    used_ = 0;
+  }
+
+  io::UdpSender sender;
+  std::unique_ptr<encode::PacketWriter> writer;
+
+ private:
+  std::vector<std::uint8_t> staging_ = std::vector<std::uint8_t>(std::size_t{1} << 18);
+  std::size_t used_ = 0;
+};
+
+// Where numbered messages go: encoded once for line A and the ring, and again for a line with other packet sizes.
+class Publisher::Output final : public book::MessageSink, public encode::PacketSink {
+ public:
+  Output(const PublisherOptions& options, void* ring_memory, std::int64_t now_ns,
+         SpscRing<PublishedDefinition>& definitions)
+      : definitions_(definitions),
+        ring_(ring_memory, options.ring_bytes, options.channel, options.session,
+              static_cast<std::uint32_t>(getpid()), static_cast<std::uint64_t>(now_ns)),
+        writer_({options.channel, options.session, options.datagram_bytes[0]}, *this) {
+    for (std::size_t index = 0; index < options.lines.size(); ++index) {
+      lines_.push_back(std::make_unique<Line>(options.lines[index]));
+      if (options.datagram_bytes[index] == options.datagram_bytes[0]) continue;
+      lines_[index]->writer = std::make_unique<encode::PacketWriter>(
+          encode::PacketOptions{options.channel, options.session, options.datagram_bytes[index]}, *lines_[index]);
+      own_.push_back(lines_[index].get());
+    }
+  }
+
+  void on_book(const BookMessage& message, const book::Stamp& stamp, std::uint64_t detail) override {
+    writer_.on_book(message, stamp, detail);
+    for (Line* line : own_) line->writer->on_book(message, stamp, detail);
+  }
+  void on_trade(const TradeMessage& message, const book::Stamp& stamp) override {
+    writer_.on_trade(message, stamp);
+    for (Line* line : own_) line->writer->on_trade(message, stamp);
+  }
+  void on_definition(std::uint32_t instrument, std::uint32_t instrument_sequence, std::uint32_t source_code,
+                     const ingest::DefinitionData& definition, const book::Stamp& stamp) override {
+    writer_.on_definition(instrument, instrument_sequence, source_code, definition, stamp);
+    for (Line* line : own_) line->writer->on_definition(instrument, instrument_sequence, source_code, definition, stamp);
+    if (definitions_.claim(1) == 0) return;  // nobody takes them, and twice as many as there can be are waiting
+    definitions_.at_tail(0) = {instrument, source_code, definition};
+    definitions_.publish(1);
+  }
+  template <typename Act>
+  void each_writer(Act act) {
+    act(writer_);
+    for (Line* line : own_) act(*line->writer);
+  }
+
+  // Commit precedes send: the packet stands in the ring before any socket sees it, and is sent from there.
+  void on_packet(std::span<const std::uint8_t> prefix, std::span<const std::uint8_t> root, std::size_t length,
+                 std::uint64_t first_sequence, std::uint32_t count) override {
+    // What waits for the socket must not be overwritten before it has gone.
+    if (unsent_ + length > ring_bytes_min / 4) flush();
+    const std::uint8_t* committed = ring_.write(prefix, root, length, first_sequence, count);
+    unsent_ += length + sizeof(RingRecord);
+    for (auto& line : lines_) {
+      if (line->writer == nullptr) line->sender.add(committed, length);
+    }
+  }
+
+  void flush() {
+    for (auto& line : lines_) line->flush();
+    unsent_ = 0;
+  }
+  const io::UdpSender* sender(std::size_t line) const {
+    return line < lines_.size() ? &lines_[line]->sender : nullptr;
+  }
+  std::uint64_t packets() const { return writer_.packets(); }
+  std::size_t repeat_max() const { return writer_.repeat_max(); }
+  BroadcastWriter& ring() { return ring_; }
+
+ private:
+  SpscRing<PublishedDefinition>& definitions_;
+  BroadcastWriter ring_;
+  encode::PacketWriter writer_;
+  std::vector<std::unique_ptr<Line>> lines_;
+  std::vector<Line*> own_;
+  std::size_t unsent_ = 0;
+};
+
+namespace {
+
+const PublisherOptions& checked(const PublisherOptions& options) {
+  if (options.lines.empty() || options.lines.size() > 2 || options.lines.size() != options.datagram_bytes.size()) {
+    throw std::invalid_argument("a publisher has one or two lines");
+  }
+  if (options.ring_bytes < ring_bytes_min) {
+    throw std::invalid_argument("ring bytes are " + std::to_string(options.ring_bytes) + ", expected at least 1 MiB");
+  }
+  return options;
+}
+
+}  // namespace
+
+Publisher::Publisher(const PublisherOptions& options, std::function<void()> on_end)
+    : options_(checked(options)),
+      on_end_(std::move(on_end)),
+      input_(std::max<std::size_t>(options.input_cells, 2 * batch_cells), options.limits.prefault),
+      definitions_(std::size_t{options.limits.instruments_max} * 2),
+      ring_memory_(io::SharedMemory::create(options.ring_path, ring_bytes(options.ring_bytes))),
+      book_(options.limits),
+      output_(std::make_unique<Output>(options, ring_memory_.data(), io::realtime_ns(), definitions_)),
+      sequencer_(book_, *output_),
+      identity_(identity_of(options)) {}
+
+Publisher::~Publisher() {
+  end_input();
+  join();
+}
+
+void Publisher::start() {
+  thread_ = std::thread([this] { run(); });
+}
+
+void Publisher::end_input() {
+  // Pairs with the load in run(): every event published before is seen by then.
+  input_ended_.store(true, std::memory_order_release);
+  wake();
+}
+
+void Publisher::join() {
+  if (thread_.joinable()) thread_.join();
+}
+
+bool Publisher::take_definition(PublishedDefinition& definition) {
+  if (definitions_.available() == 0) return false;
+  definition = definitions_.at_head(0);
+  definitions_.release(1);
+  return true;
+}
+
+// Monotonic time; wire times are that plus an offset which is read again ten times a second.
+std::int64_t Publisher::read_clock() {
+  const std::int64_t now_ns = io::monotonic_ns();
+  if (now_ns - offset_read_ns_ >= clock_offset_every_ns || offset_read_ns_ == 0) {
+    realtime_offset_ns_ = io::realtime_ns() - now_ns;
+    offset_read_ns_ = now_ns;
+  }
+  if (last_clock_ns_ != 0) {
+    counters_.raise(PublisherCounter::loop_ns_max, static_cast<std::uint64_t>(now_ns - last_clock_ns_));
+  }
+  last_clock_ns_ = now_ns;
+  output_->each_writer([&](encode::PacketWriter& writer) { writer.set_send_time(now_ns + realtime_offset_ns_); });
+  return now_ns;
+}
+
+void Publisher::run() {
+  io::name_thread("dc-publish");
+  if (options_.core >= 0) io::pin_to_core(options_.core);
+  std::uint32_t idle_rounds = 0;
+  heartbeat_due_ns_ = read_clock();
+  definitions_due_ns_ = heartbeat_due_ns_;
+  while (true) {
+    // Pairs with the store in end_input(); read before the ring, so that the last events are not missed.
+    const bool ended = input_ended_.load(std::memory_order_acquire);
+    const std::int64_t now_ns = read_clock();
+    const bool worked = process_batch();
+    tick(now_ns);
+    flush();
+    if (worked) {
+      idle_rounds = 0;
+      publish_counters();
+    } else if (ended) {
+      break;
+    } else {
+      idle(idle_rounds);
+    }
+  }
+  finish();
+}
+
+bool Publisher::process_batch() {
+  std::size_t ready = std::min(input_.available_now(), batch_cells);
+  if (ready == 0) return false;
+  std::size_t taken = 0;
+  std::uint64_t events = 0;
+  while (taken < ready) {
+    const ingest::InputEvent& event = input_.at_head(taken).event;
+    const std::uint32_t cells = ingest::cells_of(event.kind);
+    sequencer_.apply(event, cells == 2 ? &input_.at_head(taken + 1) : nullptr);
+    taken += cells;
+    ++events;
+    after_event();
+  }
+  input_.release(taken);
+  counters_.add(PublisherCounter::batches);
+  counters_.raise(PublisherCounter::batch_events_max, events);
+  return true;
+}
+
+void Publisher::after_event() {
+  if (sequencer_.next_sequence() - digest_sequence_ > options_.digest_messages) send_heartbeat(false);
+}
+
+void Publisher::tick(std::int64_t now_ns) {
+  if (now_ns >= heartbeat_due_ns_) {
+    send_heartbeat(false);
+    heartbeat_due_ns_ = now_ns + options_.heartbeat_ns;
+    output_->ring().heartbeat(static_cast<std::uint64_t>(now_ns));
+    publish_counters();
+  }
+  if (options_.definitions_ns != 0 && now_ns >= definitions_due_ns_) {
+    repeat_definitions();
+    definitions_due_ns_ = now_ns + options_.definitions_ns;
+  }
+}
+
+void Publisher::send_heartbeat(bool end_of_session) {
+  std::array<wire::InstrumentDigest, digests_in_turn> turn;
+  std::size_t count = 0;
+  const std::uint32_t instruments = sequencer_.instrument_count();
+  for (; count < std::min<std::size_t>(digests_in_turn, instruments); ++count) {
+    digest_turn_ = digest_turn_ % instruments + 1;
+    const book::Instrument& instrument = book_.instrument(digest_turn_);
+    turn[count] = {instrument.digest, digest_turn_, instrument.instrument_sequence};
+  }
+  const std::uint64_t next = sequencer_.next_sequence();
+  output_->each_writer([&](encode::PacketWriter& writer) {
+    writer.heartbeat({next, sequencer_.input_position(), sequencer_.event_time_ns(), book_.digest(), next > 1,
+                      end_of_session, identity_, {turn.data(), count}});
+  });
+  digest_sequence_ = next;
+  counters_.add(PublisherCounter::heartbeats);
+}
+
+void Publisher::repeat_definitions() {
+  const std::uint32_t instruments = sequencer_.instrument_count();
+  if (instruments == 0) return;
+  const std::uint32_t share = (instruments + definition_rounds - 1) / definition_rounds;
+  std::array<encode::PacketWriter::Repeated, 64> repeated;
+  for (std::uint32_t left = share; left != 0;) {
+    std::size_t count = 0;
+    const std::size_t packet = std::min(output_->repeat_max(), repeated.size());
+    for (; count < packet && left != 0; ++count, --left) {
+      definition_turn_ = definition_turn_ % instruments + 1;
+      repeated[count] = {definition_turn_, &sequencer_.record(definition_turn_)};
+    }
+    output_->each_writer([&](encode::PacketWriter& writer) {
+      writer.repeat_definitions({repeated.data(), count}, sequencer_.next_sequence(), sequencer_.input_position(),
+                                sequencer_.event_time_ns());
+    });
+  }
+}
+
+void Publisher::flush() {
+  output_->each_writer([](encode::PacketWriter& writer) { writer.flush(); });
+  output_->flush();
+}
+
+void Publisher::finish() {
+  for (int repeat = 0; repeat < end_of_session_repeats; ++repeat) {
+    if (repeat != 0) std::this_thread::sleep_for(end_of_session_pause);
+    read_clock();
+    send_heartbeat(true);
+    flush();
+  }
+  output_->ring().end();
+  book_.views().writer_stopped();
+  publish_counters();
+  if (on_end_) on_end_();
+}
+
+void Publisher::idle(std::uint32_t& idle_rounds) {
+  constexpr std::uint32_t rounds_before_sleep = 64;
+  constexpr std::int64_t sleep_ns_max = 10'000'000;
+  switch (options_.wait) {
+    case io::WaitStrategy::spin: io::pause_core(); return;
+    case io::WaitStrategy::yield: sched_yield(); return;
+    case io::WaitStrategy::park: break;
+  }
+  if (++idle_rounds < rounds_before_sleep) return io::pause_core();
+  parker_.prepare();
+  // Pairs with the store in end_input().
+  if (input_.available_now() != 0 || input_ended_.load(std::memory_order_acquire)) return parker_.cancel();
+  parker_.sleep(std::clamp<std::int64_t>(heartbeat_due_ns_ - last_clock_ns_, 0, sleep_ns_max));
+  last_clock_ns_ = 0;  // time asleep is no stall
+}
+
+void Publisher::publish_counters() {
+  using enum PublisherCounter;
+  const book::SequencerCounters& sequencer = sequencer_.counters();
+  counters_.set(input_events, sequencer.events);
+  counters_.set(input_position, sequencer_.input_position());
+  counters_.set(input_waiting, input_.size());
+  counters_.set(sequence, sequencer_.next_sequence() - 1);
+  counters_.set(packets, output_->packets());
+  counters_.set(instruments, sequencer_.instrument_count());
+  counters_.set(live_orders, book_.live_orders());
+  counters_.set(PublisherCounter::digest, book_.digest());
+  counters_.set(instruments_refused, sequencer.instruments_refused);
+  counters_.set(definitions_repeated, sequencer.definitions_repeated);
+  counters_.set(adds_lost, sequencer.adds_lost);
+  for (std::size_t line = 0; line < 2; ++line) {
+    const io::UdpSender* sender = output_->sender(line);
+    if (sender == nullptr) continue;
+    const std::size_t first = static_cast<std::size_t>(line == 0 ? datagrams_a : datagrams_b);
+    const std::uint64_t figures[] = {sender->datagrams(), sender->bytes(), sender->send_calls(),
+                                     sender->datagrams_failed(), static_cast<std::uint64_t>(sender->last_error())};
+    for (std::size_t index = 0; index < 5; ++index) {
+      counters_.set(static_cast<PublisherCounter>(first + index), figures[index]);
+    }
+  }
+  for (std::size_t result = 0; result < book::apply_results; ++result) {
+    const auto name = static_cast<PublisherCounter>(static_cast<std::size_t>(refused_first) + result);
+    counters_.set(name, sequencer.refused[result]);
+  }
+}
+
+}  // namespace depthcast::run

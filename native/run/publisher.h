@@ -1,0 +1,148 @@
+// The publisher thread of one channel: input ring -> sequence -> book -> encode -> broadcast ring -> line A, line B.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "book/sequencer.h"
+#include "core/broadcast_ring.h"
+#include "core/spsc_ring.h"
+#include "encode/packet_writer.h"
+#include "io/shared_memory.h"
+#include "io/udp_socket.h"
+#include "io/waiting.h"
+#include "run/counters.h"
+
+namespace depthcast::run {
+
+enum class PublisherCounter : std::uint8_t {
+  input_events,
+  input_position,
+  input_waiting,       // cells in the input ring
+  sequence,            // last number given
+  packets,             // of line A, heartbeats included
+  batches,
+  batch_events_max,
+  heartbeats,
+  instruments,
+  live_orders,
+  digest,
+  instruments_refused,
+  definitions_repeated,
+  adds_lost,
+  datagrams_a,
+  bytes_a,
+  send_calls_a,
+  datagrams_failed_a,
+  last_error_a,        // errno of the last refused send
+  datagrams_b,
+  bytes_b,
+  send_calls_b,
+  datagrams_failed_b,
+  last_error_b,
+  loop_ns_max,         // longest time from one look at the clock to the next
+  refused_first,       // then one for each book::ApplyResult
+  refused_last = refused_first + book::apply_results - 1,
+  count_,
+};
+std::vector<std::string> publisher_counter_names();
+
+struct PublisherOptions {
+  std::uint32_t channel = 1;
+  std::uint64_t session = 1;
+  std::vector<io::SenderOptions> lines;        // one or two
+  std::vector<std::size_t> datagram_bytes;     // for each line
+  book::BookLimits limits;
+  std::size_t input_cells = 16'384;
+  std::size_t ring_bytes = std::size_t{16} << 20;  // of the broadcast ring, a power of two, at least 1 MiB
+  std::string ring_path;                       // empty: private memory
+  io::WaitStrategy wait = io::WaitStrategy::park;
+  int core = -1;
+  std::int64_t heartbeat_ns = 100'000'000;
+  std::uint64_t digest_messages = 10'000;
+  std::int64_t definitions_ns = 200'000'000;   // 0: definitions are not repeated
+};
+
+struct PublishedDefinition {
+  std::uint32_t instrument;
+  std::uint32_t source_code;
+  ingest::DefinitionData definition;
+};
+
+// Threads: the input ring belongs to one producer (a source adapter); everything else may be called by any thread.
+// A message waits at most for the batch that it came with (batch_cells events) before it is sent.
+class Publisher {
+ public:
+  static constexpr std::size_t batch_cells = 512;
+
+  // Opens sockets and maps all memory. Throws std::invalid_argument, std::system_error or std::bad_alloc.
+  // `on_end` is called once, on the publisher thread, after the end of session has been sent.
+  Publisher(const PublisherOptions& options, std::function<void()> on_end);
+  ~Publisher();
+
+  void start();
+  // The producer has put in its last event: the rest is published, the session ended. Safe to call twice.
+  void end_input();
+  // Waits for the thread. end_input() must have been called.
+  void join();
+
+  SpscRing<ingest::InputCell>& input() { return input_; }
+  // After input().publish(): wakes a parked publisher.
+  void wake() {
+    if (options_.wait == io::WaitStrategy::park) parker_.wake();
+  }
+
+  const Counters<PublisherCounter>& counters() const { return counters_; }
+  const book::DepthViews& views() const { return book_.views(); }
+  // Definitions in the order of publication; one consumer thread.
+  bool take_definition(PublishedDefinition& definition);
+
+ private:
+  class Line;
+  class Output;
+
+  void run();
+  bool process_batch();
+  void after_event();
+  void tick(std::int64_t now_ns);
+  void send_heartbeat(bool end_of_session);
+  void repeat_definitions();
+  void flush();
+  void finish();
+  void idle(std::uint32_t& idle_rounds);
+  void publish_counters();
+  std::int64_t read_clock();
+
+  PublisherOptions options_;
+  std::function<void()> on_end_;
+  SpscRing<ingest::InputCell> input_;
+  SpscRing<PublishedDefinition> definitions_;
+  io::SharedMemory ring_memory_;
+  book::Book book_;
+  std::unique_ptr<Output> output_;
+  book::Sequencer sequencer_;
+  io::Parker parker_;
+  Counters<PublisherCounter> counters_;
+  std::uint64_t identity_;
+
+  // The publisher thread's own.
+  std::int64_t realtime_offset_ns_ = 0;
+  std::int64_t offset_read_ns_ = 0;
+  std::int64_t last_clock_ns_ = 0;
+  std::int64_t heartbeat_due_ns_ = 0;
+  std::int64_t definitions_due_ns_ = 0;
+  std::uint64_t digest_sequence_ = 0;  // where the last digest was sent
+  std::uint32_t digest_turn_ = 0;
+  std::uint32_t definition_turn_ = 0;
+
+  std::atomic<bool> input_ended_{false};
+  std::thread thread_;
+};
+
+}  // namespace depthcast::run
