@@ -1,0 +1,48 @@
+// `Publisher` of src/native.ts. Threads: the JavaScript thread that made it.
+#pragma once
+
+#include <napi.h>
+
+#include <memory>
+
+#include "binding/values.h"
+#include "run/itch_source.h"
+#include "run/publisher.h"
+
+namespace depthcast::binding {
+
+class PublisherBinding final : public Napi::ObjectWrap<PublisherBinding> {
+ public:
+  static Napi::Function define(Napi::Env env);
+  explicit PublisherBinding(const Napi::CallbackInfo& info);
+  ~PublisherBinding() override;
+  // Waits for the threads. Any number of times.
+  void shut_down();
+
+ private:
+  Napi::Value source_itch(const Napi::CallbackInfo& info);
+  Napi::Value source_simulate(const Napi::CallbackInfo& info);
+  Napi::Value start(const Napi::CallbackInfo& info);
+  Napi::Value release(const Napi::CallbackInfo& info);
+  Napi::Value stop(const Napi::CallbackInfo& info);
+  Napi::Value close(const Napi::CallbackInfo& info);
+  Napi::Value counters(const Napi::CallbackInfo& info);
+  Napi::Value depth(const Napi::CallbackInfo& info);
+  Napi::Value definitions(const Napi::CallbackInfo& info);
+
+  void set_source(Napi::Env env, std::unique_ptr<run::ByteSource> bytes, const run::Pacing& pacing,
+                  std::int64_t midnight_ns);
+  void stop_input();
+  void tell_end(Napi::Env env, Napi::Function callback);
+
+  // Destruction, in this order: the source (which fills the publisher's ring), the publisher (whose thread calls
+  // end_callback_), the callback.
+  Napi::ThreadSafeFunction end_callback_;
+  std::unique_ptr<run::Publisher> publisher_;
+  std::unique_ptr<run::ItchSource> source_;
+  bool started_ = false;
+  bool released_ = false;
+  Lifetime<PublisherBinding> lifetime_;
+};
+
+}  // namespace depthcast::binding

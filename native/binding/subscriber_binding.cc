@@ -1,0 +1,186 @@
+#include "binding/subscriber_binding.h"
+
+#include <algorithm>
+#include <stdexcept>
+
+#include "binding/feed_events.h"
+
+namespace depthcast::binding {
+namespace {
+
+io::ReceiverOptions read_line(const Fields& line) {
+  io::ReceiverOptions options;
+  options.address = {line.text("group"), line.number<std::uint16_t>("port"), line.text("interface")};
+  line.list("sources", [&](const Napi::Value& source) {
+    if (!source.IsString()) throw_type(line.env(), "sources must be strings");
+    options.sources.push_back(source.As<Napi::String>());
+  });
+  options.source_specific = line.boolean("sourceSpecific");
+  return options;
+}
+
+run::SubscriberOptions read_options(const Fields& fields) {
+  run::SubscriberOptions options;
+  options.channel = fields.number<std::uint32_t>("channel");
+  options.session = fields.big("session");
+  std::size_t index = 0;
+  fields.list("lines", [&](const Napi::Value& value) {
+    if (index < 2 && !value.IsNull()) {
+      options.lines[index] = read_line(Fields(fields.env(), value));
+      options.lines[index]->receive_buffer_bytes = fields.number<int>("receiveBufferBytes");
+      options.lines[index]->coalescing = fields.boolean("coalescing");
+    }
+    ++index;
+  });
+  options.limits = read_limits(fields);
+  options.arbiter.gap_wait_ns = static_cast<std::int64_t>(fields.number<double>("gapWaitMs") * 1e6);
+  options.arbiter.parked_max = fields.number<std::uint32_t>("parkedMax");
+  options.silence_ns = static_cast<std::int64_t>(fields.number<double>("silenceMs") * 1e6);
+  options.wait = io::wait_strategy_of(fields.text("wait"));
+  options.core = fields.number<int>("core");
+  options.delivery_capacity = fields.number<std::size_t>("deliveryCapacity");
+  options.delivery_policy =
+      fields.text("deliveryPolicy") == "stop" ? run::DeliveryPolicy::stop : run::DeliveryPolicy::skip;
+  fields.list("exportPositions", [&](const Napi::Value& value) {
+    options.export_positions.push_back(fields.big_of<std::uint64_t>(value, "exportPositions"));
+  });
+  std::sort(options.export_positions.begin(), options.export_positions.end());
+  options.export_orders = fields.boolean("exportOrders");
+  return options;
+}
+
+}  // namespace
+
+Napi::Function SubscriberBinding::define(Napi::Env env) {
+  return DefineClass(env, "Subscriber",
+                     {InstanceMethod<&SubscriberBinding::start>("start"),
+                      InstanceMethod<&SubscriberBinding::close>("close"),
+                      InstanceMethod<&SubscriberBinding::drain_updates>("drainUpdates"),
+                      InstanceMethod<&SubscriberBinding::drain_events>("drainEvents"),
+                      InstanceMethod<&SubscriberBinding::request_export>("requestExport"),
+                      InstanceMethod<&SubscriberBinding::counters>("counters"),
+                      InstanceMethod<&SubscriberBinding::missing>("missing"),
+                      InstanceMethod<&SubscriberBinding::latency>("latency"),
+                      InstanceMethod<&SubscriberBinding::depth>("depth"),
+                      InstanceMethod<&SubscriberBinding::definitions>("definitions")});
+}
+
+SubscriberBinding::SubscriberBinding(const Napi::CallbackInfo& info) : Napi::ObjectWrap<SubscriberBinding>(info) {
+  const Napi::Env env = info.Env();
+  guard(env, [&] {
+    const run::SubscriberOptions options = read_options(Fields(env, info[0]));
+    if (options.delivery_capacity != 0) columns_.attach(env, info[1]);
+    if (!info[2].IsFunction()) throw_type(env, "onWake must be a function");
+    subscriber_ = std::make_unique<run::Subscriber>(options, [this] { wake_callback_.NonBlockingCall(); });
+    wake_callback_ = Napi::ThreadSafeFunction::New(env, info[2].As<Napi::Function>(), "depthcast subscriber", 0, 1);
+    lifetime_.open(this);
+    return env.Undefined();
+  });
+}
+
+SubscriberBinding::~SubscriberBinding() { shut_down(); }
+
+void SubscriberBinding::shut_down() {
+  if (!lifetime_.close()) return;
+  subscriber_.reset();
+  wake_callback_.Abort();
+}
+
+Napi::Value SubscriberBinding::start(const Napi::CallbackInfo& info) {
+  return guard(info.Env(), [&] {
+    if (!lifetime_.is_open() || started_) throw std::runtime_error("a subscriber starts once, before it is closed");
+    subscriber_->start();
+    started_ = true;
+    return info.Env().Undefined();
+  });
+}
+
+Napi::Value SubscriberBinding::close(const Napi::CallbackInfo& info) {
+  shut_down();
+  return info.Env().Undefined();
+}
+
+Napi::Value SubscriberBinding::drain_updates(const Napi::CallbackInfo& info) {
+  std::size_t count = 0;
+  if (lifetime_.is_open()) {
+    subscriber_->rearm_wake();
+    if (subscriber_->delivery() != nullptr) count = columns_.drain(subscriber_->delivery()->ring());
+  }
+  return Napi::Number::New(info.Env(), static_cast<double>(count));
+}
+
+Napi::Value SubscriberBinding::drain_events(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  Napi::Array result = Napi::Array::New(env);
+  if (!lifetime_.is_open()) return result;
+  subscriber_->rearm_wake();
+  std::uint32_t index = 0;
+  for (const run::FeedEvent& event : subscriber_->take_events()) {
+    const Napi::HandleScope scope(env);
+    result.Set(index++, to_object(env, event));
+  }
+  return result;
+}
+
+Napi::Value SubscriberBinding::request_export(const Napi::CallbackInfo& info) {
+  return guard(info.Env(), [&] {
+    if (!info[0].IsNumber() || !info[1].IsNumber() || !info[2].IsBoolean()) {
+      throw_type(info.Env(), "requestExport takes an id, an instrument and a boolean");
+    }
+    if (!lifetime_.is_open()) throw std::runtime_error("the subscriber is closed");
+    subscriber_->request_export(info[0].As<Napi::Number>().Uint32Value(), info[1].As<Napi::Number>().Uint32Value(),
+                                info[2].As<Napi::Boolean>());
+    return info.Env().Undefined();
+  });
+}
+
+Napi::Value SubscriberBinding::counters(const Napi::CallbackInfo& info) {
+  return guard(info.Env(), [&] {
+    auto out = typed_array<Napi::BigUint64Array>(info.Env(), info[0], napi_biguint64_array, "out");
+    const std::size_t count = std::min(out.ElementLength(), run::Counters<run::SubscriberCounter>::size);
+    for (std::size_t index = 0; lifetime_.is_open() && index < count; ++index) {
+      out[index] = subscriber_->counters().get(index);
+    }
+    return info.Env().Undefined();
+  });
+}
+
+Napi::Value SubscriberBinding::missing(const Napi::CallbackInfo& info) {
+  std::vector<std::uint64_t> flat;
+  if (lifetime_.is_open()) {
+    for (const arbitrate::SequenceRange& range : subscriber_->missing()) {
+      flat.push_back(range.first);
+      flat.push_back(range.last);
+    }
+  }
+  return copy_to_array<Napi::BigUint64Array>(info.Env(), flat);
+}
+
+Napi::Value SubscriberBinding::latency(const Napi::CallbackInfo& info) {
+  return guard(info.Env(), [&] {
+    auto out = typed_array<Napi::BigUint64Array>(info.Env(), info[0], napi_biguint64_array, "out");
+    const std::size_t count = std::min(out.ElementLength(), run::LatencyHistogram::buckets);
+    for (std::size_t bucket = 0; lifetime_.is_open() && bucket < count; ++bucket) {
+      out[bucket] = subscriber_->latency().count(bucket);
+    }
+    return info.Env().Undefined();
+  });
+}
+
+Napi::Value SubscriberBinding::depth(const Napi::CallbackInfo& info) {
+  return read_depth(info, lifetime_.is_open() ? &subscriber_->views() : nullptr);
+}
+
+Napi::Value SubscriberBinding::definitions(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  Napi::Array result = Napi::Array::New(env);
+  if (!lifetime_.is_open()) return result;
+  std::uint32_t index = 0;
+  for (const run::KnownDefinition& known : subscriber_->definitions()) {
+    const Napi::HandleScope scope(env);
+    result.Set(index++, to_object(env, known));
+  }
+  return result;
+}
+
+}  // namespace depthcast::binding

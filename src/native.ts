@@ -1,0 +1,319 @@
+/**
+ * The one file that loads the addon. Declares what it offers, with shapes, units and threading; everything else
+ * in the library goes through these types. Arguments are validated in TypeScript before they come here.
+ */
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export type WaitStrategyName = 'spin' | 'yield' | 'park';
+
+export interface NativeLine {
+  /** IPv4 multicast group, or a unicast address. */
+  group: string;
+  port: number;
+  /** IPv4 address of the local interface. */
+  interface: string;
+  /** Largest UDP payload in bytes: a multiple of 8, 512 to 8,952. Publisher only. */
+  datagramBytes: number;
+}
+
+export interface NativeLimits {
+  ordersMax: number;
+  /** 0: as many as orders. */
+  levelsMax: number;
+  instrumentsMax: number;
+  /** Levels of each side that `depth` can read, 0 to 64. */
+  depthLevels: number;
+  prefault: boolean;
+}
+
+export interface NativePublisherOptions extends NativeLimits {
+  channel: number;
+  session: bigint;
+  /** One or two lines; the first is line A. */
+  lines: NativeLine[];
+  ttl: number;
+  loop: boolean;
+  segmentation: boolean;
+  ringBytes: number;
+  /** Empty: memory private to this process. */
+  ringPath: string;
+  wait: WaitStrategyName;
+  /** -1: not pinned. */
+  core: number;
+  heartbeatMs: number;
+  /** A digest travels at least once in so many messages. */
+  digestMessages: number;
+  /** One packet of repeated definitions every so many ms; 0: none. */
+  definitionsMs: number;
+}
+
+export interface NativePacing {
+  /** 0: as fast as possible; else event time runs so many times faster than the clock (1: real time). */
+  speed: number;
+  /** Messages a second at a steady rate, instead of event time; 0: not used. */
+  rate: number;
+}
+
+export interface NativeItchSource extends NativePacing {
+  /** Descriptor to read from (file or pipe); the addon owns it from now on. */
+  descriptor: number;
+  /** CLOCK_REALTIME ns of the midnight that ITCH times count from. */
+  midnightNs: bigint;
+}
+
+export interface NativeSimulateOptions {
+  seed: bigint;
+  symbols: number;
+  /** Messages in all; 0: endless. */
+  messages: bigint;
+  liveOrders: number;
+  messageIntervalNs: number;
+}
+
+export interface NativeSimulateSource extends NativePacing, NativeSimulateOptions {
+  midnightNs: bigint;
+}
+
+/** How a source ended. */
+export interface NativeSourceEnd {
+  /** `end`: all of it was published; `stopped`: by stop(); `fault`: it could not be read on. */
+  reason: 'end' | 'stopped' | 'fault';
+  /** For `fault`: offset in bytes of the message that broke, and what was expected there. */
+  offset: bigint;
+  expected: string;
+  /** Messages of the source that were taken. */
+  position: bigint;
+}
+
+export interface NativeDefinition {
+  instrument: number;
+  symbol: string;
+  priceExponent: number;
+  quantityExponent: number;
+  sourceCode: number;
+  lotSize: number;
+}
+
+/** What `depth` leaves in its array; one word each. */
+export const depth_header_words = 8;
+/** Words of one level: price, quantity, orders. */
+export const depth_level_words = 3;
+
+/**
+ * depth(instrument, levels, out) fills `out`:
+ * [0] sequence, [1] event time ns, [2] instrument sequence, [3] trading status, [4] bids, [5] asks, [6], [7] unused;
+ * then `levels` bids and `levels` asks of three words each. Returns 0 ok, 1 busy, 2 writer dead, 3 unknown instrument.
+ * Any thread of this process that holds the object; never waits for the writer.
+ */
+export type DepthFunction = (instrument: number, levels: number, out: BigInt64Array) => number;
+
+export interface NativePublisher {
+  /** Chooses the source; once, before start. Throws when the source's options are wrong. */
+  sourceItch(source: NativeItchSource): void;
+  sourceSimulate(source: NativeSimulateSource): void;
+  /** Starts the publisher thread: heartbeats go out. The source waits for release(). */
+  start(): void;
+  release(): void;
+  /** Ends the source; the end of session is sent; onEnd follows. */
+  stop(): void;
+  /** Waits for the threads and frees everything. Any number of times, at any moment. */
+  close(): void;
+  /** Figures in the order of publisher_counter_names. */
+  counters(out: BigUint64Array): void;
+  depth: DepthFunction;
+  /** Definitions published since the last call, in order. */
+  definitions(): NativeDefinition[];
+}
+
+export interface NativeSubscriberLine {
+  group: string;
+  port: number;
+  interface: string;
+  sources: string[];
+  sourceSpecific: boolean;
+}
+
+export interface NativeSubscriberOptions extends NativeLimits {
+  channel: number;
+  /** 0: whichever comes. */
+  session: bigint;
+  /** Line A, line B or both, with null for one that is not followed. */
+  lines: (NativeSubscriberLine | null)[];
+  receiveBufferBytes: number;
+  coalescing: boolean;
+  gapWaitMs: number;
+  parkedMax: number;
+  silenceMs: number;
+  wait: WaitStrategyName;
+  core: number;
+  /** Updates kept for JavaScript; 0: none are delivered. Rounded up to a power of two. */
+  deliveryCapacity: number;
+  /** When JavaScript is too slow: skip updates (counted), or stop delivering for good and say so. */
+  deliveryPolicy: 'skip' | 'stop';
+  /** Ascending source positions after which the books are exported by themselves. */
+  exportPositions: bigint[];
+  exportOrders: boolean;
+}
+
+/** Columns that drainUpdates fills: one entry for each message, all of one length. */
+export interface UpdateColumns {
+  sequence: BigUint64Array;
+  /** Position of the source's message. */
+  position: BigUint64Array;
+  /** CLOCK_REALTIME ns. */
+  time: BigInt64Array;
+  /** Trades: the trade id. */
+  orderId: BigUint64Array;
+  price: BigInt64Array;
+  quantity: BigUint64Array;
+  detail: BigUint64Array;
+  /** Best prices at the end of the event; where the quantity is 0 the side is empty. */
+  bidPrice: BigInt64Array;
+  bidQuantity: BigUint64Array;
+  askPrice: BigInt64Array;
+  askQuantity: BigUint64Array;
+  /** Trades and auctions only. */
+  quantity2: BigUint64Array;
+  price2: BigInt64Array;
+  price3: BigInt64Array;
+  price4: BigInt64Array;
+  price5: BigInt64Array;
+  instrument: Uint32Array;
+  instrumentSequence: Uint32Array;
+  code: Uint32Array;
+  flags: Uint16Array;
+  kind: Uint8Array;
+  side: Uint8Array;
+}
+
+/** What the receiver has to say, besides updates; drained in order. */
+export type NativeFeedEvent =
+  | { type: 'session'; session: bigint }
+  | { type: 'missing'; first: bigint; last: bigint }
+  | { type: 'digestMismatch'; sequence: bigint }
+  | { type: 'overrun'; lost: bigint }
+  | { type: 'endOfSession'; session: bigint; sequence: bigint; position: bigint }
+  | { type: 'definitions' }
+  | { type: 'export'; id: number; result: NativeExport };
+
+/** All books, or one, at the end of one event. */
+export interface NativeExport {
+  session: bigint;
+  sequence: bigint;
+  /** Position that was asked for, or of the last message applied. */
+  position: bigint;
+  digest: bigint;
+  /** Every instrument is live. */
+  whole: boolean;
+  instruments: NativeExportInstrument[];
+  /** Levels of all instruments one after the other: bids best first, then asks best first. */
+  levelPrice: BigInt64Array;
+  levelQuantity: BigUint64Array;
+  levelOrders: Uint32Array;
+  /** Orders of those levels in queue order; empty unless they were asked for. */
+  orderId: BigUint64Array;
+  orderQuantity: BigUint64Array;
+}
+
+export interface NativeExportInstrument extends NativeDefinition {
+  /** 0 live, 1 unconfirmed, 2 stale. */
+  state: number;
+  status: number;
+  digest: bigint;
+  instrumentSequence: number;
+  liveOrders: number;
+  bidLevels: number;
+  askLevels: number;
+}
+
+export interface NativeOrderPlace {
+  instrument: number;
+  side: number;
+  price: bigint;
+  quantity: bigint;
+  priority: bigint;
+  /** Orders and quantity ahead of it in its level's queue. */
+  ordersAhead: number;
+  quantityAhead: bigint;
+}
+
+export interface NativeSubscriber {
+  start(): void;
+  close(): void;
+  /** Moves waiting updates to the columns, whole events only; returns how many messages. */
+  drainUpdates(): number;
+  drainEvents(): NativeFeedEvent[];
+  /** Asks the receiver's thread for an export (instrument 0: all); the result comes as an event with this id. */
+  requestExport(id: number, instrument: number, orders: boolean): void;
+  counters(out: BigUint64Array): void;
+  /** Ranges given up so far, oldest first, at most 65,536: pairs of first and last sequence. */
+  missing(): BigUint64Array;
+  /** Latency from send time to applied, in ns, in the buckets of latencyBucketValue(). */
+  latency(out: BigUint64Array): void;
+  depth: DepthFunction;
+  definitions(): NativeDefinition[];
+}
+
+/** A set of books in the caller's own hands: synchronous, one thread. */
+export interface NativeBooks {
+  /**
+   * Applies one message: [order id, price, quantity, sequence] in `words`, the rest as arguments.
+   * Returns a result of apply_result_names.
+   */
+  apply(kind: number, instrument: number, side: number, flags: number, words: BigInt64Array): number;
+  endEvent(sequence: bigint, timeNs: bigint): void;
+  /** [price, quantity, orders] triples, best first; at most `limit` levels. */
+  levels(instrument: number, side: number, limit: number): BigInt64Array;
+  /** [order id, quantity, priority] triples in queue order. */
+  orders(instrument: number, side: number, price: bigint): BigUint64Array;
+  order(id: bigint): NativeOrderPlace | undefined;
+  digest(instrument: number): bigint;
+  liveOrders(): number;
+  /** The first contradiction an audit finds, or an empty string. */
+  audit(): string;
+  depth: DepthFunction;
+}
+
+export interface NativeInspection {
+  messages: bigint;
+  /** Messages by type, indexed by the type's character code. */
+  types: BigUint64Array;
+  symbols: string[];
+  firstTimeNs: bigint;
+  lastTimeNs: bigint;
+  bytes: bigint;
+  timesGoingBack: bigint;
+  fault: { offset: bigint; expected: string } | undefined;
+}
+
+export interface Addon {
+  Publisher: new (options: NativePublisherOptions, onEnd: (end: NativeSourceEnd) => void) => NativePublisher;
+  Subscriber: new (options: NativeSubscriberOptions, columns: UpdateColumns, onWake: () => void) => NativeSubscriber;
+  Books: new (limits: NativeLimits) => NativeBooks;
+  /** Reads a whole ITCH file on a thread of its own; the addon owns the descriptor from now on. */
+  inspectItch(descriptor: number): Promise<NativeInspection>;
+  /** Writes the simulated exchange's flow to `path` on a thread of its own; resolves to the messages written. */
+  simulateToFile(path: string, options: NativeSimulateOptions): Promise<bigint>;
+  /** Both ends of a new pipe: [to read from, to write to]. */
+  pipe(): [number, number];
+  crc32c(bytes: Uint8Array): number;
+  /** added by L: the library reads by name: sequence, inputPosition, packets, datagramsA/B, bytesA/B, datagramsFailedA/B. */
+  publisherCounterNames: string[];
+  /**
+   * added by L: the library reads by name: session, sequence (last applied), position (of that message), whole (1: every
+   * instrument is live), messages (applied), packets (received, all lines), updatesLost (not delivered),
+   * missingRanges, missingMessages, digestsMismatched. They may be called otherwise: src/feed_client.ts, `figures`.
+   */
+  subscriberCounterNames: string[];
+  applyResultNames: string[];
+  /** Upper value in ns of each latency bucket. */
+  latencyBucketValues: BigUint64Array;
+}
+
+const require = createRequire(import.meta.url);
+// src/ and dist/ stand side by side, one level below the package.
+const root = join(dirname(fileURLToPath(import.meta.url)), '..');
+
+export const addon = require(join(root, 'build', 'Release', 'depthcast.node')) as Addon;
