@@ -73,6 +73,12 @@
           'dependencies': ['depthcast_core'],
           'sources': ['<!@(node tools/sources.mjs test)'],
         },
+        {
+          'target_name': 'depthcast_perf',
+          'type': 'executable',
+          'dependencies': ['depthcast_core'],
+          'sources': ['<!@(node tools/sources.mjs perf/native)'],
+        },
       ],
     }],
   ],

@@ -1,6 +1,7 @@
 // Configures when needed and builds incrementally.
 //   node tools/native_build.mjs                                            the addon, build/Release/depthcast.node
 //   node tools/native_build.mjs --target depthcast_tests [--run [FILTER]]  the native tests, build/Release/depthcast_tests
+//   node tools/native_build.mjs --target depthcast_perf                    the perf programs, build/Release/depthcast_perf
 //   node tools/native_build.mjs --sanitize thread --target depthcast_tests [--run]    in build-tsan/
 //   node tools/native_build.mjs --sanitize address --target depthcast_tests [--run]   in build-asan/ (with UBSan)
 // What follows --run goes to the test executable.
@@ -49,7 +50,7 @@ function run(command, parameters, environment = {}) {
 
 /** What the Makefile in build/ depends on. */
 function configurationWanted() {
-  const folders = ['core', 'ingest', 'book', 'encode', 'arbitrate', 'journal', 'io', 'run', 'binding', 'test'];
+  const folders = ['core', 'ingest', 'book', 'encode', 'arbitrate', 'journal', 'io', 'run', 'binding', 'test', 'perf/native'];
   const inputs = [process.version, readFileSync(join(root, 'binding.gyp'), 'utf8'), ...sources(folders)];
   return createHash('sha256').update(inputs.join('\n')).digest('hex');
 }

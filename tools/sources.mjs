@@ -8,13 +8,13 @@ import { fileURLToPath } from 'node:url';
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
 /**
- * @param {string[]} folders folders of native/
+ * @param {string[]} folders folders of native/, or paths from the root of the repository
  * @param {string} ending `.cc` or `.h`
  * @returns {string[]} paths from the root of the repository
  */
 export function sources(folders, ending = '.cc') {
   return folders
-    .map((folder) => `native/${folder}`)
+    .map((folder) => (folder.includes('/') ? folder : `native/${folder}`))
     .filter((folder) => existsSync(join(root, folder)))
     .flatMap((folder) => readdirSync(join(root, folder)).map((name) => `${folder}/${name}`))
     .filter((path) => path.endsWith(ending))

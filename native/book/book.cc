@@ -64,13 +64,25 @@ ApplyResult Book::apply(const BookMessage& message, std::uint64_t sequence) {
   if (message.instrument > limits_.instruments_max) return ApplyResult::unknown_instrument;
   switch (message.kind) {
     case Kind::add: return add(message, sequence);
-    case Kind::modify: return modify(message, sequence);
-    case Kind::delete_order: return delete_order(message);
-    case Kind::execute: return execute(message);
+    case Kind::modify:
+    case Kind::delete_order:
+    case Kind::execute: {
+      std::uint32_t slot = no_index;
+      const ApplyResult found = find_for(message, slot);
+      return found == ApplyResult::applied ? apply_to(slot, message, sequence) : found;
+    }
     case Kind::clear: return clear(message);
     case Kind::status: return set_status(message);
     case Kind::reference: return ApplyResult::not_book_affecting;
     default: return ApplyResult::unknown_kind;
+  }
+}
+
+ApplyResult Book::apply_to(std::uint32_t slot, const BookMessage& message, std::uint64_t sequence) {
+  switch (message.kind) {
+    case Kind::modify: return modify(slot, message, sequence);
+    case Kind::execute: return execute(slot, message);
+    default: remove_order(slot); return ApplyResult::applied;
   }
 }
 
@@ -129,7 +141,9 @@ ApplyResult Book::find_for(const BookMessage& message, std::uint32_t& slot) cons
 
 ApplyResult Book::add(const BookMessage& message, std::uint64_t sequence) {
   if (live_orders_ == limits_.orders_max) return ApplyResult::order_limit;
-  if (find(message.order_id) != no_index) return ApplyResult::duplicate_order;
+  const std::size_t place = table_.place_for(
+      message.order_id, [&](std::uint32_t slot) { return orders_[slot].id == message.order_id; });
+  if (place == OrderTable::no_place) return ApplyResult::duplicate_order;
   const bool on_side = message.side == Side::bid || message.side == Side::ask;
   const std::uint32_t level = on_side ? find_level(message.instrument, message.side, message.price) : no_index;
   const ApplyResult result = check_add(message.instrument, message.side, message.price, message.quantity, level);
@@ -142,7 +156,7 @@ ApplyResult Book::add(const BookMessage& message, std::uint64_t sequence) {
     slot = order_fresh_++;
   }
   orders_[slot].id = message.order_id;
-  table_.insert(message.order_id, slot);
+  table_.insert_at(place, message.order_id, slot);
   ++live_orders_;
   ++instruments_[message.instrument].live_orders;
   place_order(message.instrument, message.side, message.price, level, slot, message.quantity, sequence);
@@ -236,9 +250,7 @@ ApplyResult Book::check_modify(const BookMessage& message, std::uint32_t slot) c
   return fits ? ApplyResult::applied : ApplyResult::quantity_overflow;
 }
 
-ApplyResult Book::modify(const BookMessage& message, std::uint64_t sequence) {
-  std::uint32_t slot = no_index;
-  if (const ApplyResult found = find_for(message, slot); found != ApplyResult::applied) return found;
+ApplyResult Book::modify(std::uint32_t slot, const BookMessage& message, std::uint64_t sequence) {
   if (const ApplyResult allowed = check_modify(message, slot); allowed != ApplyResult::applied) return allowed;
   if ((message.flags & flags::priority_kept) != 0) {
     change_quantity(slot, message.quantity);
@@ -250,26 +262,26 @@ ApplyResult Book::modify(const BookMessage& message, std::uint64_t sequence) {
   return ApplyResult::applied;
 }
 
-ApplyResult Book::delete_order(const BookMessage& message) {
-  std::uint32_t slot = no_index;
-  if (const ApplyResult found = find_for(message, slot); found != ApplyResult::applied) return found;
+void Book::remove_order(std::uint32_t slot) {
+  Order& order = orders_[slot];
+  const std::uint32_t instrument = levels_[order.level].instrument();
   unlink_order(slot);
-  table_.remove(message.order_id, slot);
-  orders_[slot].next = order_free_;
+  table_.remove(order.id, slot);
+  order.next = order_free_;
   order_free_ = slot;
   --live_orders_;
-  --instruments_[message.instrument].live_orders;
-  return ApplyResult::applied;
+  --instruments_[instrument].live_orders;
 }
 
-ApplyResult Book::execute(const BookMessage& message) {
-  std::uint32_t slot = no_index;
-  if (const ApplyResult found = find_for(message, slot); found != ApplyResult::applied) return found;
+ApplyResult Book::execute(std::uint32_t slot, const BookMessage& message) {
   const std::uint64_t held = orders_[slot].quantity;
   if (message.quantity == 0) return ApplyResult::invalid_quantity;
   if (message.quantity > held) return ApplyResult::over_execution;
-  if (message.quantity == held) return delete_order(message);
-  change_quantity(slot, held - message.quantity);
+  if (message.quantity == held) {
+    remove_order(slot);
+  } else {
+    change_quantity(slot, held - message.quantity);
+  }
   return ApplyResult::applied;
 }
 
@@ -298,16 +310,7 @@ ApplyResult Book::clear(const BookMessage& message) {
 void Book::clear_instrument(std::uint32_t instrument) {
   Instrument& owner = instruments_[instrument];
   for (const Side side : {Side::bid, Side::ask}) {
-    while (owner.side(side).levels != 0) {
-      const std::uint32_t slot = levels_[best_level(instrument, side)].head;
-      const std::uint64_t id = orders_[slot].id;
-      unlink_order(slot);
-      table_.remove(id, slot);
-      orders_[slot].next = order_free_;
-      order_free_ = slot;
-      --live_orders_;
-      --owner.live_orders;
-    }
+    while (owner.side(side).levels != 0) remove_order(levels_[best_level(instrument, side)].head);
   }
   mark_dirty(instrument);
   owner.rebuild = true;
@@ -359,15 +362,16 @@ std::uint32_t Book::level_of_touch(const Touch& touch, const SideIndex& side) co
 // replayed does not matter: each brings the final state, and a gap is refilled from the final order of levels.
 void Book::publish_touch(const Touch& touch) {
   Instrument& owner = instruments_[touch.instrument];
-  if (owner.rebuild || !views_.covers(touch.instrument, touch.side, touch.price)) return;
+  if (owner.rebuild) return;
   const SideIndex& side = owner.side(touch.side);
   const std::uint32_t found = level_of_touch(touch, side);
   if (found != no_index) {
     const Level& level = levels_[found];
-    views_.set_level(touch.instrument, touch.side, {level.price, level.quantity, level.orders});
+    const DepthLevel shown{level.price, level.quantity, level.orders};
+    views_.update(touch.instrument, touch.side, touch.price, &shown);
     return;
   }
-  if (!views_.remove_level(touch.instrument, touch.side, touch.price)) return;
+  if (!views_.update(touch.instrument, touch.side, touch.price, nullptr)) return;
   const std::uint32_t held = views_.count(touch.instrument, touch.side);
   const PriceIndex::Cursor next =
       held == 0 ? prices_.first(side)

@@ -88,6 +88,9 @@ class Book {
   // Applies one message, whole or not at all. `sequence` is its number: the priority of an order that takes a new
   // place. Does not publish: call end_event after the event's last message.
   ApplyResult apply(const BookMessage& message, std::uint64_t sequence);
+  // The same for a message about the live order in pool slot `slot`, which the caller has found; the message must name
+  // that order, its instrument and its side.
+  ApplyResult apply_to(std::uint32_t slot, const BookMessage& message, std::uint64_t sequence);
   // What apply would say, without changing anything.
   ApplyResult check(const BookMessage& message) const;
   // Publishes the depth views of what changed.
@@ -121,7 +124,25 @@ class Book {
   const BookLimits& limits() const { return limits_; }
   DepthViews& views() { return views_; }
   const DepthViews& views() const { return views_; }
-  void prefetch(std::uint64_t order_id) const { table_.prefetch(order_id); }
+
+  // Three steps that fetch into the cache what a later apply() will touch, each some messages before the next.
+  void prefetch_table(std::uint64_t order_id) const { table_.prefetch(order_id); }
+  void prefetch_order(std::uint64_t order_id) const {
+    const std::uint32_t slot = table_.guess(order_id);
+    if (slot != no_index) __builtin_prefetch(&orders_[slot], 1);
+  }
+  void prefetch_level(std::uint64_t order_id) const {
+    const std::uint32_t slot = table_.guess(order_id);
+    if (slot == no_index) return;
+    const Level& level = levels_[orders_[slot].level];
+    __builtin_prefetch(&level, 1);
+    if (orders_[slot].previous != no_index) __builtin_prefetch(&orders_[orders_[slot].previous], 1);
+    if (orders_[slot].next != no_index) __builtin_prefetch(&orders_[orders_[slot].next], 1);
+  }
+  void prefetch_place(std::uint32_t instrument, Side side) const {
+    prices_.prefetch(instruments_[instrument].side(side));
+    views_.prefetch(instrument, side);
+  }
   std::size_t bytes() const;
 
  private:
@@ -137,9 +158,9 @@ class Book {
   ApplyResult check_add(std::uint32_t instrument, Side side, std::int64_t price, std::uint64_t quantity,
                         std::uint32_t level) const;
   ApplyResult add(const BookMessage& message, std::uint64_t sequence);
-  ApplyResult modify(const BookMessage& message, std::uint64_t sequence);
-  ApplyResult delete_order(const BookMessage& message);
-  ApplyResult execute(const BookMessage& message);
+  ApplyResult modify(std::uint32_t slot, const BookMessage& message, std::uint64_t sequence);
+  void remove_order(std::uint32_t slot);
+  ApplyResult execute(std::uint32_t slot, const BookMessage& message);
   ApplyResult clear(const BookMessage& message);
   ApplyResult set_status(const BookMessage& message);
   ApplyResult find_for(const BookMessage& message, std::uint32_t& slot) const;

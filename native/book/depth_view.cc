@@ -46,24 +46,6 @@ std::int64_t DepthViews::worst_price(std::uint32_t instrument, Side side) const 
   return static_cast<std::int64_t>(own(level_words(instrument, side, count(instrument, side) - 1)[0]));
 }
 
-std::uint32_t DepthViews::place_of(std::uint32_t instrument, Side side, std::int64_t price) const {
-  const std::uint32_t levels = count(instrument, side);
-  const Word* words = level_words(instrument, side, 0);
-  std::uint32_t place = 0;
-  while (place < levels) {
-    const auto held = static_cast<std::int64_t>(own(words[place * words_level]));
-    if (side == Side::bid ? held <= price : held >= price) break;
-    ++place;
-  }
-  return place;
-}
-
-bool DepthViews::covers(std::uint32_t instrument, Side side, std::int64_t price) const {
-  if (count(instrument, side) < levels_) return true;
-  const std::int64_t worst = worst_price(instrument, side);
-  return side == Side::bid ? price >= worst : price <= worst;
-}
-
 void DepthViews::store_level(Word* words, const DepthLevel& level) {
   store_word(words[0], static_cast<std::uint64_t>(level.price));
   store_word(words[1], level.quantity);
@@ -74,34 +56,42 @@ void DepthViews::copy_level(Word* to, const Word* from) {
   for (std::size_t word = 0; word < words_level; ++word) store_word(to[word], own(from[word]));
 }
 
-void DepthViews::set_level(std::uint32_t instrument, Side side, const DepthLevel& level) {
-  const std::uint32_t levels = count(instrument, side);
-  const std::uint32_t place = place_of(instrument, side, level.price);
-  Word* words = level_words(instrument, side, 0);
-  if (place < levels && static_cast<std::int64_t>(own(words[place * words_level])) == level.price) {
-    store_word(words[place * words_level + 1], level.quantity);
-    store_word(words[place * words_level + 2], level.orders);
-    return;
-  }
-  if (place == levels_) return;
-  const std::uint32_t kept = std::min(levels, levels_ - 1);
+void DepthViews::insert_level(Word* words, std::uint32_t place, std::uint32_t kept, const DepthLevel& level) {
   for (std::uint32_t index = kept; index > place; --index) {
     copy_level(words + index * words_level, words + (index - 1) * words_level);
   }
   store_level(words + place * words_level, level);
-  if (kept == levels) set_count(instrument, side, levels + 1);
 }
 
-bool DepthViews::remove_level(std::uint32_t instrument, Side side, std::int64_t price) {
+bool DepthViews::update(std::uint32_t instrument, Side side, std::int64_t price, const DepthLevel* level) {
   const std::uint32_t levels = count(instrument, side);
-  const std::uint32_t place = place_of(instrument, side, price);
   Word* words = level_words(instrument, side, 0);
-  if (place == levels || static_cast<std::int64_t>(own(words[place * words_level])) != price) return false;
-  for (std::uint32_t index = place; index + 1 < levels; ++index) {
-    copy_level(words + index * words_level, words + (index + 1) * words_level);
+  const std::int64_t rank = rank_of(side, price);
+  std::uint32_t place = 0;
+  bool present = false;
+  for (; place < levels; ++place) {
+    const std::int64_t held = rank_of(side, static_cast<std::int64_t>(own(words[place * words_level])));
+    if (held < rank) continue;
+    present = held == rank;
+    break;
   }
-  set_count(instrument, side, levels - 1);
-  return levels == levels_;
+  if (level == nullptr) {
+    if (!present) return false;
+    for (std::uint32_t index = place; index + 1 < levels; ++index) {
+      copy_level(words + index * words_level, words + (index + 1) * words_level);
+    }
+    set_count(instrument, side, levels - 1);
+    return levels == levels_;
+  }
+  if (present) {
+    store_word(words[place * words_level + 1], level->quantity);
+    store_word(words[place * words_level + 2], level->orders);
+  } else if (place < levels_) {
+    const std::uint32_t kept = std::min(levels, levels_ - 1);
+    insert_level(words, place, kept, *level);
+    if (kept == levels) set_count(instrument, side, levels + 1);
+  }
+  return false;
 }
 
 void DepthViews::append(std::uint32_t instrument, Side side, const DepthLevel& level) {

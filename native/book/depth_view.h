@@ -59,12 +59,9 @@ class DepthViews {
   }
   void set_header(std::uint32_t instrument, std::uint64_t sequence, std::int64_t event_time_ns,
                   std::uint32_t instrument_sequence, TradingStatus status);
-  // True when a level of that rank stands, or would stand, within the window.
-  bool covers(std::uint32_t instrument, Side side, std::int64_t price) const;
-  // Sets a level that exists. Pushes the worst one out of a full window.
-  void set_level(std::uint32_t instrument, Side side, const DepthLevel& level);
-  // Takes a level out. Returns true when the window has room that the caller fills with append().
-  bool remove_level(std::uint32_t instrument, Side side, std::int64_t price);
+  // Brings the window up to date with one level: `level` is null where the level is gone. Pushes the worst one out of
+  // a full window. Returns true when a full window has lost a level, so that the caller fills it up with append().
+  bool update(std::uint32_t instrument, Side side, std::int64_t price, const DepthLevel* level);
   void append(std::uint32_t instrument, Side side, const DepthLevel& level);
   void clear_side(std::uint32_t instrument, Side side);
   std::uint32_t count(std::uint32_t instrument, Side side) const;
@@ -78,6 +75,13 @@ class DepthViews {
   // `retries`, if not null, is increased by the attempts that had to be repeated.
   template <ViewOrder order = ViewOrder::ordered>
   DepthRead read(std::uint32_t instrument, std::uint32_t levels_wanted, Depth& out, std::uint64_t* retries = nullptr) const;
+
+  void prefetch(std::uint32_t instrument, Side side) const {
+    if (levels_ == 0) return;
+    __builtin_prefetch(slot(instrument));
+    __builtin_prefetch(level_words(instrument, side, 0));
+    __builtin_prefetch(level_words(instrument, side, levels_ / 2));
+  }
 
   std::size_t bytes() const { return words_.bytes(); }
 
@@ -106,10 +110,9 @@ class DepthViews {
     version.store(version.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
   }
   void set_count(std::uint32_t instrument, Side side, std::uint32_t count);
-  void store_level(Word* words, const DepthLevel& level);
-  void copy_level(Word* to, const Word* from);
-  // First place whose price is not better than `price`.
-  std::uint32_t place_of(std::uint32_t instrument, Side side, std::int64_t price) const;
+  static void store_level(Word* words, const DepthLevel& level);
+  static void copy_level(Word* to, const Word* from);
+  static void insert_level(Word* words, std::uint32_t place, std::uint32_t kept, const DepthLevel& level);
   void copy_out(std::uint32_t instrument, std::uint32_t levels_wanted, Depth& out) const;
 
   static constexpr int attempts_max = 256;

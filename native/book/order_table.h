@@ -29,12 +29,22 @@ class OrderTable {
     }
   }
 
+  // Where `id` belongs if it is not present yet, for insert_at(); no_place if it is.
+  static constexpr std::size_t no_place = ~std::size_t{0};
+  template <typename IsId>
+  std::size_t place_for(std::uint64_t id, IsId is_id) const {
+    const std::uint32_t hash = hash_of(id);
+    for (std::size_t place = home(hash);; place = (place + 1) & mask_) {
+      const Entry entry = entries_[place];
+      if (entry.slot_plus_one == 0) return place;
+      if (entry.hash == hash && is_id(entry.slot_plus_one - 1)) return no_place;
+    }
+  }
+  // `place` comes from place_for(id), with no change since; fewer than orders_max ids may be present.
+  void insert_at(std::size_t place, std::uint64_t id, std::uint32_t slot) { entries_[place] = {hash_of(id), slot + 1}; }
   // `id` must not be present, and fewer than orders_max ids may be.
   void insert(std::uint64_t id, std::uint32_t slot) {
-    const std::uint32_t hash = hash_of(id);
-    std::size_t place = home(hash);
-    while (entries_[place].slot_plus_one != 0) place = (place + 1) & mask_;
-    entries_[place] = {hash, slot + 1};
+    insert_at(place_for(id, [](std::uint32_t) { return false; }), id, slot);
   }
 
   // `id` must be present at `slot`.
@@ -52,6 +62,16 @@ class OrderTable {
   }
 
   void prefetch(std::uint64_t id) const { __builtin_prefetch(&entries_[home(hash_of(id))]); }
+  // The slot that `id` probably has, by its hash alone, or no_index: to fetch its order ahead of time.
+  std::uint32_t guess(std::uint64_t id) const {
+    const std::uint32_t hash = hash_of(id);
+    std::size_t place = home(hash);
+    for (int step = 0; step < 8; ++step, place = (place + 1) & mask_) {
+      const Entry entry = entries_[place];
+      if (entry.hash == hash || entry.slot_plus_one == 0) return entry.slot_plus_one - 1;  // 0 becomes no_index
+    }
+    return no_index;
+  }
   std::size_t bytes() const { return entries_.bytes(); }
 
  private:

@@ -5,10 +5,10 @@
 namespace depthcast::book {
 namespace {
 
-// Entries below `rank`. No early exit: the loop vectorizes, and it has no branch to mispredict.
+// Entries below `rank`. Early exit: most of what happens is at the first few.
 std::uint32_t count_below(const std::int64_t* keys, std::uint32_t count, std::int64_t rank) {
   std::uint32_t below = 0;
-  for (std::uint32_t slot = 0; slot < count; ++slot) below += keys[slot] < rank ? 1U : 0U;
+  while (below < count && keys[below] < rank) ++below;
   return below;
 }
 
@@ -59,14 +59,17 @@ std::uint32_t PriceIndex::descend(const SideIndex& side, std::int64_t rank, Path
 
 std::uint32_t PriceIndex::find(const SideIndex& side, std::int64_t rank) const {
   if (side.height == 0) return no_index;
-  const Node& leaf = nodes_[descend(side, rank, nullptr)];
+  std::uint32_t node = near_leaf(side, rank);
+  if (node == no_index) node = descend(side, rank, nullptr);
+  const Node& leaf = nodes_[node];
   const std::uint32_t slot = count_below(leaf.keys, leaf.count, rank);
   return slot < leaf.count && leaf.keys[slot] == rank ? leaf.values[slot] : no_index;
 }
 
 PriceIndex::Cursor PriceIndex::after(const SideIndex& side, std::int64_t rank) const {
   if (side.height == 0) return {};
-  const std::uint32_t leaf = descend(side, rank, nullptr);
+  std::uint32_t leaf = near_leaf(side, rank);
+  if (leaf == no_index) leaf = descend(side, rank, nullptr);
   const Node& node = nodes_[leaf];
   std::uint32_t slot = count_below(node.keys, node.count, rank);
   if (slot < node.count && node.keys[slot] == rank) ++slot;
@@ -119,6 +122,10 @@ void PriceIndex::insert(SideIndex& side, std::int64_t rank, std::uint32_t level)
     side.root = node;
     side.first_leaf = node;
     side.height = 1;
+    return;
+  }
+  if (const std::uint32_t near = near_leaf(side, rank); near != no_index && nodes_[near].count < fanout) {
+    insert_at(nodes_[near], count_below(nodes_[near].keys, nodes_[near].count, rank), rank, level);
     return;
   }
   Path path;
@@ -201,6 +208,11 @@ bool PriceIndex::rebalance(Node& parent, std::uint32_t slot, bool leaf) {
 }
 
 void PriceIndex::remove(SideIndex& side, std::int64_t rank) {
+  if (const std::uint32_t near = near_leaf(side, rank); near != no_index && nodes_[near].count > fill_min) {
+    remove_at(nodes_[near], count_below(nodes_[near].keys, nodes_[near].count, rank));
+    --side.levels;
+    return;
+  }
   Path path;
   std::uint32_t node = descend(side, rank, &path);
   Node& leaf = nodes_[node];

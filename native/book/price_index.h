@@ -71,6 +71,12 @@ class PriceIndex {
   std::uint32_t level_at(const Cursor& cursor) const { return nodes_[cursor.leaf].values[cursor.slot]; }
   std::int64_t rank_at(const Cursor& cursor) const { return nodes_[cursor.leaf].keys[cursor.slot]; }
 
+  void prefetch(const SideIndex& side) const {
+    if (side.first_leaf == no_index) return;
+    const auto* line = reinterpret_cast<const char*>(&nodes_[side.first_leaf]);
+    for (std::size_t offset = 0; offset < sizeof(Node); offset += cache_line) __builtin_prefetch(line + offset);
+  }
+
   std::size_t nodes_used() const { return nodes_used_; }
   std::size_t bytes() const { return nodes_.bytes(); }
 
@@ -82,6 +88,12 @@ class PriceIndex {
     std::uint32_t slot[height_max];
   };
 
+  // The first leaf where `rank` can only stand there, which is so for most of what happens; else no_index.
+  std::uint32_t near_leaf(const SideIndex& side, std::int64_t rank) const {
+    if (side.height == 1) return side.first_leaf;
+    const Node& leaf = nodes_[side.first_leaf];
+    return rank <= leaf.keys[leaf.count - 1] ? side.first_leaf : no_index;
+  }
   std::uint32_t take_node();
   void give_node(std::uint32_t node);
   std::uint32_t descend(const SideIndex& side, std::int64_t rank, Path* path) const;

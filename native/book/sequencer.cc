@@ -83,24 +83,46 @@ BookMessage Sequencer::message_for(Kind kind, std::uint32_t slot) const {
   return {order.id, level.price, order.quantity, 0, level.instrument(), 0, kind, level.side(), flags::book_affecting};
 }
 
-ApplyResult Sequencer::emit(BookMessage& message, const InputEvent& event, std::uint64_t detail, bool ends_event) {
-  const ApplyResult result = book_.apply(message, next_sequence_);
+ApplyResult Sequencer::emit(std::uint32_t slot, BookMessage& message, const InputEvent& event, std::uint64_t detail) {
+  const ApplyResult result = slot == no_index ? book_.apply(message, next_sequence_)
+                                              : book_.apply_to(slot, message, next_sequence_);
   if (result != ApplyResult::applied && result != ApplyResult::not_book_affecting) {
     refuse(result);
     return result;
   }
-  if (ends_event) message.flags |= flags::end_of_event;
+  message.flags |= flags::end_of_event;
   message.instrument_sequence = take_instrument_number(message.instrument);
   sink_.on_book(message, take_number(event), detail);
-  if (ends_event) finish(event);
+  finish(event);
   return ApplyResult::applied;
+}
+
+void Sequencer::prefetch(const InputEvent& event, int stage) const {
+  const bool about_order = event.kind >= InputKind::add && event.kind <= InputKind::replace;
+  if (!about_order) return;
+  if (stage == 0) {
+    book_.prefetch_table(event.order_id);
+    if (event.kind == InputKind::replace) book_.prefetch_table(event.detail);
+    return;
+  }
+  if (event.kind == InputKind::add) {
+    if (stage == 1 || event.side == Side::none) return;
+    const std::uint32_t instrument = instrument_of(event.source_code);
+    if (instrument != no_instrument) book_.prefetch_place(instrument, event.side);
+    return;
+  }
+  if (stage == 1) {
+    book_.prefetch_order(event.order_id);
+  } else {
+    book_.prefetch_level(event.order_id);
+  }
 }
 
 void Sequencer::add(const InputEvent& event, std::uint32_t instrument) {
   BookMessage message{event.order_id, event.price, event.quantity, 0, instrument, 0, Kind::add, event.side,
                       flags::book_affecting};
   if ((event.bits & ingest::input_detail_set) != 0) message.flags |= flags::detail;
-  emit(message, event, event.detail, true);
+  emit(no_index, message, event, event.detail);
 }
 
 // The live order that the event is about, or no_index after having counted why not.
@@ -128,7 +150,7 @@ void Sequencer::execute(const InputEvent& event) {
   }
   if ((event.bits & ingest::input_non_printable) != 0) message.flags |= flags::non_printable;
   if ((event.bits & ingest::input_detail_set) != 0) message.flags |= flags::detail;
-  emit(message, event, event.detail, true);
+  emit(slot, message, event, event.detail);
 }
 
 void Sequencer::cancel(const InputEvent& event) {
@@ -143,14 +165,14 @@ void Sequencer::cancel(const InputEvent& event) {
     message.quantity = held - event.quantity;
     message.flags |= flags::priority_kept;
   }
-  emit(message, event, 0, true);
+  emit(slot, message, event, 0);
 }
 
 void Sequencer::delete_order(const InputEvent& event) {
   const std::uint32_t slot = order_of(event);
   if (slot == no_index) return;
   BookMessage message = message_for(Kind::delete_order, slot);
-  emit(message, event, 0, true);
+  emit(slot, message, event, 0);
 }
 
 // One event of two messages. Refused whole where the new order cannot stand (its id must be new); only a full pool of levels shows so
@@ -166,8 +188,7 @@ void Sequencer::replace(const InputEvent& event) {
                        flags::book_affecting};
   // The number is needed before the outcome of the addition is known, so the removal is applied first and told
   // together with it.
-  const ApplyResult removed = book_.apply(removal, next_sequence_);
-  if (removed != ApplyResult::applied) return refuse(removed);
+  book_.apply_to(slot, removal, next_sequence_);
   const ApplyResult added = book_.check(addition);
   if (added != ApplyResult::applied) {
     refuse(added);
@@ -177,19 +198,19 @@ void Sequencer::replace(const InputEvent& event) {
   removal.instrument_sequence = take_instrument_number(removal.instrument);
   sink_.on_book(removal, take_number(event), 0);
   if (added != ApplyResult::applied) return finish(event);
-  emit(addition, event, 0, true);
+  emit(no_index, addition, event, 0);
 }
 
 void Sequencer::status(const InputEvent& event, std::uint32_t instrument) {
   BookMessage message{0, 0, event.quantity, 0, instrument, 0, Kind::status, Side::none,
                       static_cast<std::uint16_t>(flags::book_affecting | flags::detail)};
-  emit(message, event, event.detail, true);
+  emit(no_index, message, event, event.detail);
 }
 
 void Sequencer::reference(const InputEvent& event, std::uint32_t instrument) {
   BookMessage message{event.order_id, event.price, event.quantity, 0, instrument, 0, Kind::reference, event.side, 0};
   if ((event.bits & ingest::input_detail_set) != 0) message.flags |= flags::detail;
-  emit(message, event, event.detail, true);
+  emit(no_index, message, event, event.detail);
 }
 
 void Sequencer::trade(const InputEvent& event, const ingest::TradeData& data, std::uint32_t instrument) {

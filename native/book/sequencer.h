@@ -52,6 +52,9 @@ class Sequencer {
   // Takes one event; `extension` is its second cell where it has one.
   void apply(const ingest::InputEvent& event, const ingest::InputCell* extension);
 
+  // Fetches ahead what apply() of a later event will touch; `stage` 0, 1, 2 with some events between them.
+  void prefetch(const ingest::InputEvent& event, int stage) const;
+
   std::uint64_t next_sequence() const { return next_sequence_; }
   std::uint64_t input_position() const { return position_; }
   std::int64_t event_time_ns() const { return time_ns_; }
@@ -77,7 +80,8 @@ class Sequencer {
   void trade(const ingest::InputEvent& event, const ingest::TradeData& data, std::uint32_t instrument);
 
   BookMessage message_for(Kind kind, std::uint32_t slot) const;
-  ApplyResult emit(BookMessage& message, const ingest::InputEvent& event, std::uint64_t detail, bool ends_event);
+  // `slot`: of the live order that the message is about, or no_index.
+  ApplyResult emit(std::uint32_t slot, BookMessage& message, const ingest::InputEvent& event, std::uint64_t detail);
   Stamp take_number(const ingest::InputEvent& event);
   std::uint32_t take_instrument_number(std::uint32_t instrument);
   void refuse(ApplyResult reason) { ++counters_.refused[static_cast<std::size_t>(reason)]; }

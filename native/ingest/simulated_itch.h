@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <cstdint>
 #include <cstring>
 #include <string_view>
@@ -13,10 +14,19 @@ struct Stamp {
   std::uint64_t time_ns;  // since midnight
 };
 
+// Big-endian. Two stores for six bytes, else one: a loop over the bytes is not always merged.
 template <int byte_count>
 inline std::uint8_t* put(std::uint8_t* out, std::uint64_t value) {
-  for (int i = 0; i < byte_count; ++i) out[i] = static_cast<std::uint8_t>(value >> (8 * (byte_count - 1 - i)));
-  return out + byte_count;
+  if constexpr (byte_count == 6) {
+    return put<4>(put<2>(out, value >> 32), value);
+  } else if constexpr (std::endian::native == std::endian::little) {
+    const std::uint64_t swapped = __builtin_bswap64(value << (64 - 8 * byte_count));
+    std::memcpy(out, &swapped, byte_count);
+    return out + byte_count;
+  } else {
+    for (int i = 0; i < byte_count; ++i) out[i] = static_cast<std::uint8_t>(value >> (8 * (byte_count - 1 - i)));
+    return out + byte_count;
+  }
 }
 
 inline std::uint8_t* put_text(std::uint8_t* out, std::string_view text) {

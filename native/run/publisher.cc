@@ -8,6 +8,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "book/batch.h"
 #include "core/digest.h"
 #include "io/clock.h"
 
@@ -239,26 +240,19 @@ void Publisher::run() {
 }
 
 bool Publisher::process_batch() {
-  std::size_t ready = std::min(input_.available_now(), batch_cells);
+  const std::size_t ready = std::min(input_.available_now(), batch_cells);
   if (ready == 0) return false;
-  std::size_t taken = 0;
   std::uint64_t events = 0;
-  while (taken < ready) {
-    const ingest::InputEvent& event = input_.at_head(taken).event;
-    const std::uint32_t cells = ingest::cells_of(event.kind);
-    sequencer_.apply(event, cells == 2 ? &input_.at_head(taken + 1) : nullptr);
-    taken += cells;
-    ++events;
-    after_event();
-  }
+  const std::size_t taken = book::apply_batch(
+      sequencer_, ready, [this](std::size_t index) -> const ingest::InputCell& { return input_.at_head(index); },
+      [&] {
+        ++events;
+        if (sequencer_.next_sequence() - digest_sequence_ > options_.digest_messages) send_heartbeat(false);
+      });
   input_.release(taken);
   counters_.add(PublisherCounter::batches);
   counters_.raise(PublisherCounter::batch_events_max, events);
   return true;
-}
-
-void Publisher::after_event() {
-  if (sequencer_.next_sequence() - digest_sequence_ > options_.digest_messages) send_heartbeat(false);
 }
 
 void Publisher::tick(std::int64_t now_ns) {

@@ -109,7 +109,6 @@ class Publisher {
 
   void run();
   bool process_batch();
-  void after_event();
   void tick(std::int64_t now_ns);
   void send_heartbeat(bool end_of_session);
   void repeat_definitions();

@@ -1,0 +1,26 @@
+// depthcast_perf NAME [--option value]…: prints one JSON object per run. `npm run perf -- NAME` runs it and takes medians.
+#include <cstdio>
+#include <cstring>
+#include <exception>
+
+#include "perf_support.h"
+
+int main(int count, char** arguments) {
+  using namespace depthcast::perf;
+  constexpr struct {
+    const char* name;
+    int (*run)(Options&);
+  } programs[] = {{"book_replay", book_replay}, {"packet_encode", packet_encode}, {"ring_broadcast", ring_broadcast}};
+  try {
+    for (const auto& program : programs) {
+      if (count < 2 || std::strcmp(arguments[1], program.name) != 0) continue;
+      Options options(count - 2, arguments + 2);
+      return program.run(options);
+    }
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "depthcast_perf: %s\n", error.what());
+    return 2;
+  }
+  std::fprintf(stderr, "depthcast_perf: expected book_replay, packet_encode or ring_broadcast\n");
+  return 2;
+}

@@ -1,0 +1,59 @@
+// What the native perf programs share: options, clock, one JSON line per run.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <cstdio>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace depthcast::perf {
+
+// `--name value` pairs; a name that no program knows is an error there.
+class Options {
+ public:
+  Options(int count, char** arguments);
+  std::uint64_t number(const std::string& name, std::uint64_t fallback);
+  std::string text(const std::string& name, const std::string& fallback);
+  // Throws std::invalid_argument when something was given that nobody asked for.
+  void finish() const;
+
+ private:
+  std::map<std::string, std::string> given_;
+  std::map<std::string, bool> used_;
+};
+
+class Stopwatch {
+ public:
+  double ns() const {
+    return std::chrono::duration<double, std::nano>(std::chrono::steady_clock::now() - start_).count();
+  }
+
+ private:
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+};
+
+// {"name": value, ...} on one line of standard output.
+class JsonLine {
+ public:
+  JsonLine& add(const char* name, double value);
+  JsonLine& add(const char* name, std::uint64_t value);
+  JsonLine& add_text(const char* name, const std::string& value);
+  void print();
+
+ private:
+  void key(const char* name);
+  std::string text_ = "{";
+};
+
+std::string hex(std::uint64_t value);
+
+// ITCH bytes of a file, or of the simulated exchange: options file, messages, symbols, live-orders, seed.
+std::vector<std::uint8_t> load_itch(Options& options);
+
+int book_replay(Options& options);
+int packet_encode(Options& options);
+int ring_broadcast(Options& options);
+
+}  // namespace depthcast::perf
