@@ -13,20 +13,20 @@ namespace depthcast::book {
 // Returns the cells taken, which is `ready` where every event is whole.
 template <typename CellAt, typename AfterEvent>
 std::size_t apply_batch(Sequencer& sequencer, std::size_t ready, CellAt cell_at, AfterEvent after_event) {
-  constexpr std::size_t ahead[3] = {12, 8, 4};  // cells between the steps: about one memory access each
+  constexpr std::size_t ahead[Sequencer::prefetch_stages] = {16, 12, 8, 4};  // cells; about one memory access apart
   // Extension cells are looked at, too, as if they were events: a needless prefetch, no harm.
   const auto prefetch = [&](std::size_t index, int stage) {
     if (index < ready) sequencer.prefetch(cell_at(index).event, stage);
   };
-  for (std::size_t index = 0; index < ahead[0]; ++index) prefetch(index, 0);
-  for (std::size_t index = 0; index < ahead[1]; ++index) prefetch(index, 1);
-  for (std::size_t index = 0; index < ahead[2]; ++index) prefetch(index, 2);
+  for (int stage = 0; stage < Sequencer::prefetch_stages; ++stage) {
+    for (std::size_t index = 0; index < ahead[stage]; ++index) prefetch(index, stage);
+  }
   std::size_t taken = 0;
   while (taken < ready) {
     const ingest::InputEvent& event = cell_at(taken).event;
     const std::uint32_t cells = ingest::cells_of(event.kind);
     for (std::uint32_t cell = 0; cell < cells; ++cell) {
-      for (int stage = 0; stage < 3; ++stage) prefetch(taken + cell + ahead[stage], stage);
+      for (int stage = 0; stage < Sequencer::prefetch_stages; ++stage) prefetch(taken + cell + ahead[stage], stage);
     }
     sequencer.apply(event, cells == 2 ? &cell_at(taken + 1) : nullptr);
     taken += cells;

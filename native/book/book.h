@@ -125,8 +125,10 @@ class Book {
   DepthViews& views() { return views_; }
   const DepthViews& views() const { return views_; }
 
-  // Three steps that fetch into the cache what a later apply() will touch, each some messages before the next.
+  // Steps that fetch into the cache what a later apply() will touch. Each reads what the one before has fetched, so
+  // some messages should lie between them.
   void prefetch_table(std::uint64_t order_id) const { table_.prefetch(order_id); }
+  void prefetch_instrument(std::uint32_t instrument) const { __builtin_prefetch(&instruments_[instrument], 1); }
   void prefetch_order(std::uint64_t order_id) const {
     const std::uint32_t slot = table_.guess(order_id);
     if (slot != no_index) __builtin_prefetch(&orders_[slot], 1);
@@ -134,14 +136,41 @@ class Book {
   void prefetch_level(std::uint64_t order_id) const {
     const std::uint32_t slot = table_.guess(order_id);
     if (slot == no_index) return;
-    const Level& level = levels_[orders_[slot].level];
-    __builtin_prefetch(&level, 1);
-    if (orders_[slot].previous != no_index) __builtin_prefetch(&orders_[orders_[slot].previous], 1);
-    if (orders_[slot].next != no_index) __builtin_prefetch(&orders_[orders_[slot].next], 1);
+    const Order& order = orders_[slot];
+    __builtin_prefetch(&levels_[order.level], 1);
+    if (order.previous != no_index) __builtin_prefetch(&orders_[order.previous], 1);
+    if (order.next != no_index) __builtin_prefetch(&orders_[order.next], 1);
   }
-  void prefetch_place(std::uint32_t instrument, Side side) const {
+  void prefetch_side(std::uint32_t instrument, Side side) const {
     prices_.prefetch(instruments_[instrument].side(side));
     views_.prefetch(instrument, side);
+  }
+  void prefetch_side_of(std::uint64_t order_id) const {
+    const std::uint32_t slot = table_.guess(order_id);
+    if (slot == no_index) return;
+    const Level& level = levels_[orders_[slot].level];
+    prefetch_side(level.instrument(), level.side());
+  }
+  void prefetch_level_at(std::uint32_t instrument, Side side, std::int64_t price) const {
+    const std::uint32_t level = find_level(instrument, side, price);
+    if (level != no_index) __builtin_prefetch(&levels_[level], 1);
+  }
+  // All of that for a message as it comes over the wire, where side and price are told: stages 0 … 2 in turn.
+  static constexpr int prefetch_stages = 3;
+  void prefetch(const BookMessage& message, int stage) const {
+    if (message.kind > Kind::execute || message.instrument > limits_.instruments_max) return;
+    const bool adds = message.kind == Kind::add;
+    if (stage == 0) {
+      prefetch_table(message.order_id);
+      prefetch_instrument(message.instrument);
+    } else if (stage == 1) {
+      if (!adds) prefetch_order(message.order_id);
+      prefetch_side(message.instrument, message.side);
+    } else if (adds) {
+      prefetch_level_at(message.instrument, message.side, message.price);
+    } else {
+      prefetch_level(message.order_id);
+    }
   }
   std::size_t bytes() const;
 

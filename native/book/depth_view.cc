@@ -67,6 +67,10 @@ bool DepthViews::update(std::uint32_t instrument, Side side, std::int64_t price,
   const std::uint32_t levels = count(instrument, side);
   Word* words = level_words(instrument, side, 0);
   const std::int64_t rank = rank_of(side, price);
+  // Most of what happens far from the best price ends here.
+  if (levels == levels_ && rank_of(side, static_cast<std::int64_t>(own(words[(levels - 1) * words_level]))) < rank) {
+    return false;
+  }
   std::uint32_t place = 0;
   bool present = false;
   for (; place < levels; ++place) {

@@ -78,9 +78,10 @@ class DepthViews {
 
   void prefetch(std::uint32_t instrument, Side side) const {
     if (levels_ == 0) return;
-    __builtin_prefetch(slot(instrument));
-    __builtin_prefetch(level_words(instrument, side, 0));
-    __builtin_prefetch(level_words(instrument, side, levels_ / 2));
+    __builtin_prefetch(slot(instrument), 1);
+    const Word* words = level_words(instrument, side, 0);
+    const Word* end = level_words(instrument, side, levels_);
+    for (; words < end; words += cache_line / sizeof(Word)) __builtin_prefetch(words, 1);
   }
 
   std::size_t bytes() const { return words_.bytes(); }

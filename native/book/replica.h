@@ -88,6 +88,8 @@ class Replica {
   Replica(const BookLimits& limits, UpdateSink* sink);
 
   void on_book(const BookMessage& message, const MessageContext& context, std::uint64_t detail);
+  // Fetches ahead what on_book() of a later message of the packet will touch; see Book::prefetch.
+  void prefetch(const BookMessage& message, int stage) const { book_.prefetch(message, stage); }
   void on_trade(const TradeMessage& message, const MessageContext& context);
   // A definition with a number.
   void on_definition(std::uint32_t instrument, std::uint32_t instrument_sequence, DefinitionRecord&& record,

@@ -105,17 +105,17 @@ void Sequencer::prefetch(const InputEvent& event, int stage) const {
     if (event.kind == InputKind::replace) book_.prefetch_table(event.detail);
     return;
   }
+  const std::uint32_t instrument = instrument_of(event.source_code);
+  if (instrument == no_instrument) return;
+  if (stage == 1) book_.prefetch_instrument(instrument);
   if (event.kind == InputKind::add) {
-    if (stage == 1 || event.side == Side::none) return;
-    const std::uint32_t instrument = instrument_of(event.source_code);
-    if (instrument != no_instrument) book_.prefetch_place(instrument, event.side);
+    if (stage == 2) book_.prefetch_side(instrument, event.side);
+    if (stage == 3) book_.prefetch_level_at(instrument, event.side, event.price);
     return;
   }
-  if (stage == 1) {
-    book_.prefetch_order(event.order_id);
-  } else {
-    book_.prefetch_level(event.order_id);
-  }
+  if (stage == 1) book_.prefetch_order(event.order_id);
+  if (stage == 2) book_.prefetch_level(event.order_id);
+  if (stage == 3) book_.prefetch_side_of(event.order_id);
 }
 
 void Sequencer::add(const InputEvent& event, std::uint32_t instrument) {

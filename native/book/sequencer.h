@@ -52,7 +52,9 @@ class Sequencer {
   // Takes one event; `extension` is its second cell where it has one.
   void apply(const ingest::InputEvent& event, const ingest::InputCell* extension);
 
-  // Fetches ahead what apply() of a later event will touch; `stage` 0, 1, 2 with some events between them.
+  // Fetches ahead what apply() of a later event will touch; the stages 0 to
+  // prefetch_stages - 1 in turn, with some events between them.
+  static constexpr int prefetch_stages = 4;
   void prefetch(const ingest::InputEvent& event, int stage) const;
 
   std::uint64_t next_sequence() const { return next_sequence_; }

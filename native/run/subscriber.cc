@@ -226,9 +226,19 @@ void Subscriber::apply(const PacketView& view, std::uint32_t skip) {
 }
 
 void Subscriber::apply_book(const PacketView& view, std::uint32_t skip) {
+  constexpr std::uint32_t ahead[book::Book::prefetch_stages] = {12, 8, 4};  // about one memory access apart
+  const auto prefetch = [&](std::uint32_t index, int stage) {
+    if (index < view.count) replica_.prefetch(view.book[index], stage);
+  };
+  for (int stage = 0; stage < book::Book::prefetch_stages; ++stage) {
+    for (std::uint32_t index = skip; index < skip + ahead[stage]; ++index) prefetch(index, stage);
+  }
   std::uint64_t at = view.input_position;
   std::size_t details_taken = 0;
   for (std::uint32_t index = 0; index < view.count; ++index) {
+    for (int stage = 0; stage < book::Book::prefetch_stages; ++stage) {
+      if (index >= skip) prefetch(index + ahead[stage], stage);
+    }
     if (index != 0) at += view.step_before(index);
     const BookMessage& message = view.book[index];
     std::uint64_t detail = 0;
@@ -312,6 +322,7 @@ void Subscriber::check_end() {
   if (end_sequence_ == 0 || end_told_ || arbiter_.next_sequence() < end_sequence_) return;
   end_told_ = true;
   reach(end_position_ + 1);
+  publish_counters();  // who hears of the end reads the final figures
   push(EndOfSessionEvent{tracker_.current(), end_sequence_ - 1, end_position_});
 }
 

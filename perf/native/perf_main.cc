@@ -10,7 +10,10 @@ int main(int count, char** arguments) {
   constexpr struct {
     const char* name;
     int (*run)(Options&);
-  } programs[] = {{"book_replay", book_replay}, {"packet_encode", packet_encode}, {"ring_broadcast", ring_broadcast}};
+  } programs[] = {{"book_replay", book_replay},
+                  {"core_round_trip", core_round_trip},
+                  {"packet_encode", packet_encode},
+                  {"ring_broadcast", ring_broadcast}};
   try {
     for (const auto& program : programs) {
       if (count < 2 || std::strcmp(arguments[1], program.name) != 0) continue;
@@ -21,6 +24,6 @@ int main(int count, char** arguments) {
     std::fprintf(stderr, "depthcast_perf: %s\n", error.what());
     return 2;
   }
-  std::fprintf(stderr, "depthcast_perf: expected book_replay, packet_encode or ring_broadcast\n");
+  std::fprintf(stderr, "depthcast_perf: expected book_replay, core_round_trip, packet_encode or ring_broadcast\n");
   return 2;
 }

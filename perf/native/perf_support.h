@@ -53,6 +53,7 @@ std::string hex(std::uint64_t value);
 std::vector<std::uint8_t> load_itch(Options& options);
 
 int book_replay(Options& options);
+int core_round_trip(Options& options);
 int packet_encode(Options& options);
 int ring_broadcast(Options& options);
 
