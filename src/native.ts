@@ -299,13 +299,7 @@ export interface Addon {
   /** Both ends of a new pipe: [to read from, to write to]. */
   pipe(): [number, number];
   crc32c(bytes: Uint8Array): number;
-  /** added by L: the library reads by name: sequence, inputPosition, packets, datagramsA/B, bytesA/B, datagramsFailedA/B. */
   publisherCounterNames: string[];
-  /**
-   * added by L: the library reads by name: session, sequence (last applied), position (of that message), whole (1: every
-   * instrument is live), messages (applied), packets (received, all lines), updatesLost (not delivered),
-   * missingRanges, missingMessages, digestsMismatched. They may be called otherwise: src/feed_client.ts, `figures`.
-   */
   subscriberCounterNames: string[];
   applyResultNames: string[];
   /** Upper value in ns of each latency bucket. */

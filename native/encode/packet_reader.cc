@@ -51,6 +51,25 @@ bool check_definitions(const wire::Definitions& payload, PacketView& view) {
   return view.count == 0 || payload.definitions()->size() == view.count;
 }
 
+// The verifier looks at the alignment of a vector's length only. Messages are read in place, so their own counts.
+template <typename Vector>
+bool aligned(const Vector* vector) {
+  return vector == nullptr || reinterpret_cast<std::uintptr_t>(vector->Data()) % alignof(BookMessage) == 0;
+}
+
+bool vectors_aligned(const wire::Packet& packet) {
+  switch (packet.payload_type()) {
+    case wire::Payload::BookMessages: {
+      const wire::BookMessages& payload = *packet.payload_as_BookMessages();
+      return aligned(payload.messages()) && aligned(payload.details());
+    }
+    case wire::Payload::TradeMessages: return aligned(packet.payload_as_TradeMessages()->messages());
+    case wire::Payload::SnapshotOrders: return aligned(packet.payload_as_SnapshotOrders()->orders());
+    case wire::Payload::Heartbeat: return aligned(packet.payload_as_Heartbeat()->instruments());
+    default: return true;
+  }
+}
+
 bool check_payload(const wire::Packet& packet, PacketView& view) {
   switch (view.payload) {
     case wire::Payload::BookMessages: return check_book(*packet.payload_as_BookMessages(), view);
@@ -64,6 +83,9 @@ bool check_payload(const wire::Packet& packet, PacketView& view) {
 bool check_numbers(const PacketView& view) {
   if (view.first_sequence == 0 || view.first_sequence > std::numeric_limits<std::uint64_t>::max() / 2) return false;
   if (view.input_position > std::numeric_limits<std::uint64_t>::max() / 2) return false;
+  // So that adding an offset to it cannot overflow.
+  constexpr std::int64_t time_max = std::numeric_limits<std::int64_t>::max() / 2;
+  if (view.base_time_ns < -time_max || view.base_time_ns > time_max) return false;
   if (view.count > packet_messages_max) return false;
   return view.steps.empty() || view.steps.size() + 1 == view.count;
 }
@@ -86,6 +108,7 @@ PacketStatus read_packet(std::span<const std::uint8_t> datagram, PacketView& vie
   if (!wire::VerifyPacketBuffer(verifier)) return PacketStatus::malformed;
 
   const wire::Packet& packet = *wire::GetPacket(root.data());
+  if (!vectors_aligned(packet)) return PacketStatus::malformed;
   view = {};
   view.channel = packet.channel();
   view.session = packet.session();
