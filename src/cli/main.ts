@@ -1,0 +1,99 @@
+#!/usr/bin/env node
+/** The command line. Each command's code is loaded when it is run, so that --help needs no addon. */
+import { readFileSync } from 'node:fs';
+import { Command, CommanderError } from 'commander';
+import type { z } from 'zod';
+import { type CommandEnd, exiting } from './command.js';
+import { exit_usage, oneLine, report, say } from './failure.js';
+import { inspect_examples, inspectCommandOptions } from './inspect_options.js';
+import { addFlags, type FlagRules } from './options.js';
+import { serve_examples, serve_rules, serveCommandOptions } from './serve_options.js';
+import { simulate_examples, simulate_rules, simulateCommandOptions } from './simulate_options.js';
+import { start_examples, start_rules, startCommandOptions } from './start_options.js';
+import { subscribe_examples, subscribe_rules, subscribeCommandOptions } from './subscribe_options.js';
+
+type Given = Record<string, unknown>;
+
+interface Declared {
+  name: string;
+  summary: string;
+  schema: z.ZodType;
+  rules?: FlagRules;
+  examples: string;
+}
+
+function declare(program: Command, { name, summary, schema, rules, examples }: Declared): Command {
+  const command = program.command(name).description(summary);
+  addFlags(command, schema, rules);
+  return command.addHelpText('after', examples);
+}
+
+function version(): string {
+  const manifest = new URL('../../package.json', import.meta.url);
+  return (JSON.parse(readFileSync(manifest, 'utf8')) as { version: string }).version;
+}
+
+/** commander says "error: unknown option '--x'\n(Did you mean --y?)". */
+function sayError(text: string): void {
+  say(oneLine(text.replace(/^error: /, '')));
+}
+
+function makeProgram(): Command {
+  const program = new Command('depthcast')
+    .description('Distributes exchange order books over UDP multicast, and follows them.')
+    .version(version(), '--version', 'print the version')
+    .helpOption('-h, --help', 'explain the command and every option')
+    .configureOutput({ outputError: sayError })
+    .exitOverride()
+    .addHelpText('after', '\nEvery option of a command: depthcast COMMAND --help');
+  declare(program, {
+    name: 'serve',
+    summary: 'publish the books of a source on line A and line B',
+    schema: serveCommandOptions,
+    rules: serve_rules,
+    examples: serve_examples,
+  }).action(exiting(async (given: Given) => (await import('./serve.js')).serve(given)));
+  declare(program, {
+    name: 'subscribe',
+    summary: 'follow line A and line B, build the books, print updates or a view, dump',
+    schema: subscribeCommandOptions,
+    rules: subscribe_rules,
+    examples: subscribe_examples,
+  }).action(exiting(async (given: Given) => (await import('./subscribe.js')).subscribe(given)));
+  declare(program, {
+    name: 'simulate',
+    summary: "write the simulated exchange's flow as an ITCH 5.0 file",
+    schema: simulateCommandOptions,
+    rules: simulate_rules,
+    examples: simulate_examples,
+  }).action(exiting(async (given: Given) => (await import('./simulate.js')).simulate(given)));
+  declare(program, {
+    name: 'inspect',
+    summary: "count an ITCH 5.0 file's messages, and say where it breaks",
+    schema: inspectCommandOptions,
+    examples: inspect_examples,
+  })
+    .argument('<file>', 'ITCH 5.0, also gzip')
+    .action((file: string, given: Given, command: Command) =>
+      exiting(async (): Promise<CommandEnd> => (await import('./inspect.js')).inspect(file, given))(given, command),
+    );
+  declare(program, {
+    name: 'start',
+    summary: 'try it: an exchange, a distributor and a client with a live ladder on this machine',
+    schema: startCommandOptions,
+    rules: start_rules,
+    examples: start_examples,
+  }).action(exiting(async (given: Given) => (await import('./start.js')).start(given)));
+  return program;
+}
+
+// A reader that goes away (`| head -1`) is no accident; commands look at it themselves where it matters.
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
+
+try {
+  await makeProgram().parseAsync();
+} catch (error) {
+  if (!(error instanceof CommanderError)) report(error);
+  // Help and version that were asked for are no error.
+  process.exitCode = error instanceof CommanderError && error.exitCode === 0 ? 0 : exit_usage;
+}

@@ -1,0 +1,77 @@
+/** `depthcast serve`: publishes one channel until its source ends or a signal comes. */
+import { getSystemErrorName } from 'node:util';
+import { Distributor, type DistributorStats } from '../distributor.js';
+import { type ServeStatus, serveLine } from '../view/status.js';
+import type { CommandEnd } from './command.js';
+import { exit_failure, say } from './failure.js';
+import { chooseLines, readOptions } from './options.js';
+import { serve_rules, serveCommandOptions } from './serve_options.js';
+import { listenForStop, type Stopping, within } from './stopping.js';
+
+const refused_pattern = /^(refused\.|instrumentsRefused$|addsLost$)/;
+const stop_ms_max = 5_000;
+
+/** Figures of a distributor in the words of the status line. */
+function statusOf(distributor: Distributor, stats: DistributorStats): ServeStatus {
+  const { counters } = stats;
+  const errno = Number(counters.lastErrorA || counters.lastErrorB || 0n);
+  const skipped = Object.entries(counters).filter(([name]) => refused_pattern.test(name));
+  const waiting = stats.position === 0n ? distributor.options.waitSubscribers - stats.subscribers : 0;
+  return {
+    sequence: stats.sequence,
+    position: stats.position,
+    rate: stats.messagesPerSecond,
+    datagrams: stats.datagrams,
+    sendErrors: stats.datagramsFailed,
+    sendErrorLast: errno === 0 ? '' : getSystemErrorName(-errno),
+    subscribers: stats.subscribers,
+    waitingFor: Math.max(0, waiting),
+    liveOrders: counters.liveOrders ?? 0n,
+    skipped: skipped.reduce((sum, [, count]) => sum + count, 0n),
+  };
+}
+
+function greet(distributor: Distributor): void {
+  const { lineA, lineB, source, channel } = distributor.options;
+  const lines = [lineA, lineB].flatMap((line) => (line === null ? [] : [`${line.group}:${line.port}`]));
+  const control = distributor.control === null ? 'no control service' : `control ${distributor.control}`;
+  say(`channel ${channel}, session ${distributor.session}, ${source} to ${lines.join(' and ')}, ${control}`);
+}
+
+/** Until the source has ended and nobody wants the process any more. */
+async function run(distributor: Distributor, exitAtEnd: boolean, stopping: Stopping): Promise<CommandEnd> {
+  const stopped = stopping.requested.then(() => undefined);
+  const ended = await Promise.race([distributor.ended, stopped]);
+  if (ended?.reason === 'fault') {
+    say(ended.message);
+    return { exitCode: exit_failure, reason: 'failed', detail: ended.message };
+  }
+  if (ended !== undefined && !exitAtEnd) {
+    say(`${ended.message}; the session has ended, Ctrl-C stops the control service too`);
+    await stopped;
+  }
+  if (stopping.reason === undefined) return { exitCode: 0, reason: 'done', detail: 'end of the source' };
+  await within(stop_ms_max, distributor.stop());
+  return { exitCode: 0, reason: 'signal', detail: stopping.reason };
+}
+
+/** Rejects with ConfigError or UsageError for wrong options, with another Error where it cannot start. */
+export async function serve(given: Record<string, unknown>): Promise<CommandEnd> {
+  const { lines: _, statusMs, ...options } = readOptions(serveCommandOptions, given, serve_rules, chooseLines);
+  const stopping = listenForStop();
+  const distributor = new Distributor(options);
+  const tell = (prefix: string) => say(prefix + serveLine(statusOf(distributor, distributor.stats())));
+  let timer: NodeJS.Timeout | undefined;
+  try {
+    await Promise.race([distributor.start(), stopping.requested]);
+    greet(distributor);
+    if (statusMs > 0) timer = setInterval(tell, statusMs, '');
+    const end = await run(distributor, options.exitAtEnd, stopping);
+    clearInterval(timer);
+    tell('ended: ');
+    return end;
+  } finally {
+    clearInterval(timer);
+    await within(stop_ms_max, distributor.close());
+  }
+}

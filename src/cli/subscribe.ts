@@ -1,0 +1,143 @@
+/** `depthcast subscribe`: follows one channel, prints what comes, dumps the books. */
+import { FeedClient } from '../feed_client.js';
+import { type FeedStatus, feedLine, statusPanel } from '../view/status.js';
+import { columns_min, lookOf, sizeOf } from '../view/terminal.js';
+import type { CommandEnd } from './command.js';
+import { checkDumpFile, Dumps } from './dumps.js';
+import { say } from './failure.js';
+import { FeedStatusReader } from './feed_status.js';
+import { LadderScreen } from './ladder_screen.js';
+import { chooseLines, readOptions } from './options.js';
+import { Output } from './output.js';
+import { listenForStop, within } from './stopping.js';
+import {
+  checkSubscribe,
+  type SubscribeCommandOptions,
+  subscribe_rules,
+  subscribeCommandOptions,
+} from './subscribe_options.js';
+import { UpdatesPrinter } from './updates_printer.js';
+
+const interval_ms_terminal = 100;
+const interval_ms_plain = 1_000;
+const flush_ms_max = 1_000;
+const close_ms_max = 5_000;
+
+/** Something that shows the feed until it is stopped. */
+interface View {
+  start(status: FeedStatusReader): void;
+  stop(): void;
+}
+
+function makeClient(options: SubscribeCommandOptions): FeedClient {
+  const { lines: _1, view, symbol: _2, levels, intervalMs: _3, dump: _4, l3, dumpAt, ...rest } = options;
+  const { exitAtEndOfSession: _5, ...library } = rest;
+  return new FeedClient({
+    ...library,
+    limits: { ...library.limits, depthLevels: Math.max(library.limits.depthLevels, view === 'ladder' ? levels : 0) },
+    delivery: { ...library.delivery, updates: view === 'json' || view === 'bbo' },
+    exportPositions: dumpAt,
+    exportOrders: l3,
+  });
+}
+
+/** One status line at a time on stdout. */
+class StatusLines implements View {
+  #timer: NodeJS.Timeout | undefined;
+  constructor(
+    private readonly output: Output,
+    private readonly interval_ms: number,
+  ) {}
+
+  start(status: FeedStatusReader): void {
+    this.#timer = setInterval(() => this.output.write(`${feedLine(status.now())}\n`), this.interval_ms);
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+  }
+}
+
+function makeView(client: FeedClient, output: Output, options: SubscribeCommandOptions): View {
+  const { view, symbol, levels } = options;
+  const look = lookOf(process.stdout, process.env);
+  const terminal = process.stdout.isTTY && process.env.TERM !== 'dumb' ? process.stdout : undefined;
+  if (view === 'ladder') {
+    const intervalMs = options.intervalMs ?? (terminal === undefined ? interval_ms_plain : interval_ms_terminal);
+    return new LadderScreen(client, output, { symbol: symbol[0], levels, look, terminal, intervalMs });
+  }
+  if (view === 'status') return new StatusLines(output, options.intervalMs ?? interval_ms_plain);
+  if (view === 'none') return { start() {}, stop() {} };
+  const printer = new UpdatesPrinter(client, output, { view, symbols: symbol, look });
+  return { start: () => printer.start(), stop() {} };
+}
+
+const told_max = 20;
+
+/** What happens to the feed, on stderr. What happens all the time is told the first times; the figures count it. */
+function tellEvents(client: FeedClient): void {
+  const left = { missing: told_max, digestMismatch: told_max };
+  const tell = (kind: keyof typeof left, text: string) => {
+    if (left[kind] === 0) return;
+    left[kind]--;
+    say(left[kind] === 0 ? `${text}; more of this kind are counted, not told` : text);
+  };
+  client.on('session', (session) => say(`session ${session}`));
+  client.on('missing', ({ first, last }) => tell('missing', `missing: ${first} to ${last}`));
+  client.on('digestMismatch', (sequence) => tell('digestMismatch', `books differ from the publisher's at ${sequence}`));
+  client.on('endOfSession', ({ session, sequence }) => say(`session ${session} has ended at sequence ${sequence}`));
+}
+
+function warnOfUnknown(client: FeedClient, symbols: readonly string[]): void {
+  for (const symbol of symbols)
+    if (client.instrument(symbol) === undefined) say(`${symbol}: no such symbol was seen on this channel`);
+}
+
+/** The whole time in figures: a panel on a terminal, else one line. */
+function summaryLines(total: FeedStatus): string[] {
+  if (!process.stdout.isTTY) return [`ended: ${feedLine(total)}`];
+  return statusPanel(total, lookOf(process.stdout, process.env), Math.max(columns_min, sizeOf(process.stdout).columns));
+}
+
+/** What may end the command. */
+function endsOf(client: FeedClient, output: Output, options: SubscribeCommandOptions): Promise<CommandEnd>[] {
+  const signal = listenForStop().requested;
+  const ends: Promise<CommandEnd>[] = [signal.then((detail) => ({ exitCode: 0, reason: 'signal', detail }))];
+  if (options.exitAtEndOfSession ?? options.dump !== undefined)
+    ends.push(client.ended.then(() => ({ exitCode: 0, reason: 'done', detail: 'end of session' })));
+  // Without a reader there is nothing left to do, unless books are to be dumped.
+  if (options.dump === undefined)
+    ends.push(output.closed.then(() => ({ exitCode: 0, reason: 'closed', detail: 'nobody reads the output' })));
+  return ends;
+}
+
+/** Rejects with ConfigError or UsageError for wrong options, with another Error where it fails. */
+export async function subscribe(given: Record<string, unknown>): Promise<CommandEnd> {
+  const options = readOptions(subscribeCommandOptions, given, subscribe_rules, chooseLines);
+  checkSubscribe(options);
+  const { dump, l3, dumpAt, symbol } = options;
+  if (dump !== undefined) checkDumpFile(dump, dumpAt);
+  const client = makeClient(options);
+  const output = new Output();
+  const view = makeView(client, output, options);
+  const isPicture = options.view === 'ladder' || options.view === 'status';
+  if (options.view !== 'ladder' || !process.stdout.isTTY) tellEvents(client);
+  const dumps = dump === undefined ? undefined : new Dumps(client, dump, { orders: l3, at: dumpAt });
+  const ends = endsOf(client, output, options);
+  try {
+    await client.start();
+    const status = new FeedStatusReader(client);
+    view.start(status);
+    const end = await Promise.race(ends);
+    view.stop();
+    await dumps?.finish();
+    warnOfUnknown(client, symbol);
+    if (isPicture) output.write(`${summaryLines(status.total()).join('\n')}\n`);
+    if (output.failure !== undefined) throw output.failure;
+    return end;
+  } finally {
+    view.stop();
+    await within(close_ms_max, client.close());
+    await output.flush(flush_ms_max);
+  }
+}

@@ -1,0 +1,82 @@
+/** Options of `depthcast subscribe`: the library's, and the command's own. Loads no addon. */
+import { z } from 'zod';
+import { ConfigError, subscribeOptions } from '../config.js';
+import { positions, text, wholeNumber } from '../config_values.js';
+import type { FlagRules } from './options.js';
+
+export const view_names = ['json', 'bbo', 'ladder', 'status', 'none'] as const;
+export type ViewName = (typeof view_names)[number];
+
+const fileName = (expected: string) => text(expected, (given) => given !== '');
+
+export const subscribeCommandOptions = subscribeOptions.safeExtend({
+  lines: z.enum(['A', 'B', 'AB']).optional().describe('lines to follow'),
+  view: z
+    .enum(view_names)
+    .default('json')
+    .describe(
+      'what to print: json (a line for each update), bbo (a line whenever best prices change), ladder (the depth of one symbol), status (a line a second), none',
+    ),
+  symbol: z
+    .array(fileName('the name of a symbol'))
+    .default([])
+    .describe('only these symbols, with commas between; ladder: the first that has orders unless given'),
+  levels: wholeNumber(1, 64).default(10).describe('ladder: levels of each side, at most limits.depthLevels'),
+  intervalMs: wholeNumber(20, 86_400_000)
+    .optional()
+    .describe('ms between two pictures of the ladder, or two status lines'),
+  dump: fileName('the name of a file')
+    .optional()
+    .describe('write every book to this file as JSON, at the end of session or when stopped'),
+  l3: z.boolean().default(false).describe("dumps list each level's orders in queue order, as [order id, quantity]"),
+  dumpAt: positions()
+    .default([])
+    .describe('dump also after these messages of the source (1 is its first); 1000 goes to FILE.1000.json'),
+  exitAtEndOfSession: z
+    .boolean()
+    .optional()
+    .describe('exit when the session ends, instead of waiting for the next one'),
+});
+
+export type SubscribeCommandOptions = z.output<typeof subscribeCommandOptions>;
+
+export const subscribe_rules: FlagRules = {
+  omit: ['delivery.updates', 'exportPositions', 'exportOrders'],
+  own: {
+    title: 'View and dumps:',
+    keys: ['view', 'symbol', 'levels', 'intervalMs', 'dump', 'l3', 'dumpAt', 'exitAtEndOfSession'],
+  },
+  defaults: {
+    lines: 'AB',
+    session: '0',
+    sources: 'any',
+    symbol: 'all',
+    dump: 'none',
+    dumpAt: 'none',
+    intervalMs: '100 on a terminal, else 1000',
+    exitAtEndOfSession: 'on with --dump, else off',
+  },
+};
+
+/** What the schema cannot see. Throws ConfigError. */
+export function checkSubscribe(options: SubscribeCommandOptions): void {
+  if (options.dump === undefined && options.dumpAt.length > 0)
+    throw new ConfigError('--dump-at needs --dump: the files are named after that one');
+  if (options.dump === undefined && options.l3) throw new ConfigError('--l3 needs --dump: it says what dumps hold');
+  if (options.view === 'ladder' && options.symbol.length > 1)
+    throw new ConfigError(`--symbol is "${options.symbol.join(',')}", expected one symbol for --view ladder`);
+}
+
+export const subscribe_examples = `
+Examples:
+  depthcast subscribe --symbol AAPL
+      every update of AAPL as a line of JSON
+  depthcast subscribe --symbol AAPL --view ladder
+      its book, live
+  depthcast subscribe --view none --dump books.json --l3
+      every order of every book, in queue order, at the end of the session or at Ctrl-C
+  depthcast subscribe --lines B --dump out.json --dump-at 1000,2000
+      from line B alone; also out.1000.json and out.2000.json, after the source's messages 1,000 and 2,000
+
+Exit code: 0 at the end of session (--exit-at-end-of-session) or after SIGINT, SIGTERM, SIGHUP, dumps written; 1 where it
+fails; 2 for wrong options.`;

@@ -1,0 +1,83 @@
+/** Prints updates as they come: lines of JSON, or the best prices whenever they change. */
+import type { InstrumentInfo } from '../book_types.js';
+import type { FeedClient } from '../feed_client.js';
+import type { UpdateBatch } from '../updates.js';
+import { BboFilter, bboHead, bboLine } from '../view/bbo.js';
+import { overrunLine, updateLine } from '../view/json_lines.js';
+import type { Look } from '../view/terminal.js';
+import { say } from './failure.js';
+import type { Output } from './output.js';
+
+export interface PrinterOptions {
+  view: 'json' | 'bbo';
+  /** Names; none: all. */
+  symbols: readonly string[];
+  look: Look;
+}
+
+/** Batches are printed in pieces of so many messages, so that memory for text stays bounded. */
+const piece_messages = 1_024;
+
+/** Threads: one. What the output cannot take is counted and told; nothing is queued without bound. */
+export class UpdatesPrinter {
+  readonly #client: FeedClient;
+  readonly #output: Output;
+  readonly #options: PrinterOptions;
+  readonly #filter = new BboFilter();
+  readonly #wanted: ReadonlySet<string> | undefined;
+  readonly #lookup = (instrument: number): InstrumentInfo | undefined => this.#client.instrument(instrument);
+
+  constructor(client: FeedClient, output: Output, options: PrinterOptions) {
+    this.#client = client;
+    this.#output = output;
+    this.#options = options;
+    this.#wanted = options.symbols.length === 0 ? undefined : new Set(options.symbols);
+    client.on('updates', (batch) => this.#print(batch));
+    client.on('overrun', (lost) => this.#overrun(lost));
+    client.on('session', () => this.#filter.clear());
+  }
+
+  start(): void {
+    if (this.#options.view === 'bbo') this.#output.write(bboHead(this.#options.look));
+  }
+
+  #isWanted(instrument: number): boolean {
+    if (this.#wanted === undefined) return true;
+    const name = this.#lookup(instrument)?.name;
+    return name !== undefined && this.#wanted.has(name);
+  }
+
+  #print(batch: UpdateBatch): void {
+    if (!this.#output.open) return;
+    const unwritten = this.#output.takeLost();
+    if (unwritten > 0n) this.#overrun(unwritten);
+    for (let first = 0; first < batch.count; first += piece_messages) {
+      const last = Math.min(batch.count, first + piece_messages);
+      this.#printPiece(batch, first, last);
+    }
+  }
+
+  #printPiece(batch: UpdateBatch, first: number, end: number): void {
+    let text = '';
+    let messages = 0;
+    for (let row = first; row < end; row++) {
+      if (!this.#isWanted(batch.instrument[row] as number)) continue;
+      const line = this.#line(batch, row);
+      if (line === '') continue;
+      text += line;
+      messages++;
+    }
+    if (messages > 0) this.#output.writeOrCount(text, messages);
+  }
+
+  #line(batch: UpdateBatch, row: number): string {
+    if (this.#options.view === 'json') return updateLine(batch, row, this.#lookup);
+    return this.#filter.changed(batch, row) ? bboLine(batch, row, this.#lookup, this.#options.look) : '';
+  }
+
+  #overrun(lost: bigint): void {
+    say(`${lost} updates were lost: this process or the reader of its output is too slow`);
+    if (this.#options.view === 'json' && !this.#output.write(overrunLine(lost)))
+      this.#output.writeOrCount('', Number(lost));
+  }
+}

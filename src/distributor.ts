@@ -1,0 +1,299 @@
+/** Publishes one channel: a source of orders in, numbered packets on line A and line B out. */
+import { EventEmitter } from 'node:events';
+import type { Depth, InstrumentInfo } from './book_types.js';
+import {
+  midnightNs,
+  parseOptions,
+  type ServeOptions,
+  type ServeOptionsInput,
+  serveOptions,
+  speedFactor,
+} from './config.js';
+import { ControlServer } from './control/server.js';
+import { DepthReader } from './depth_reader.js';
+import { describeEnd, type SourceEnd, sourceEnd } from './distributor_end.js';
+import { InstrumentDirectory } from './instruments.js';
+import { type ItchFile, openItchFile } from './itch_source.js';
+import { addon, type NativePublisher, type NativePublisherOptions, type NativeSourceEnd } from './native.js';
+import { nativeLimits } from './native_limits.js';
+import { CounterReader, RateMeter } from './rates.js';
+
+export type { SourceEnd, SourceFault } from './distributor_end.js';
+
+const definitions_every_ms = 100;
+
+/** Figures since start. Rates are per second, over the time since an earlier call. */
+export interface DistributorStats {
+  session: bigint;
+  /** Number of the last message. */
+  sequence: bigint;
+  /** Messages of the source consumed. */
+  position: bigint;
+  messagesPerSecond: number;
+  packetsPerSecond: number;
+  /** Sent on all lines, and refused by the kernel. */
+  datagrams: bigint;
+  bytes: bigint;
+  datagramsFailed: bigint;
+  /** Subscribers that the control service knows of now. */
+  subscribers: number;
+  /** Every figure of the native threads by name. */
+  counters: Record<string, bigint>;
+}
+
+export interface DistributorEvents {
+  /** The source has ended, and the end of the session was sent. */
+  ended: [end: SourceEnd];
+  /** An instrument was defined, or defined anew. */
+  definition: [instrument: InstrumentInfo];
+  /** The number of subscribers changed. */
+  subscriber: [count: number];
+}
+
+type Phase = 'new' | 'starting' | 'running' | 'closed';
+
+/**
+ * The native threads publish without JavaScript; this object starts, watches and ends them, from the thread that made
+ * it. It keeps the process alive from start() until the source has ended and, with a control service, until close().
+ */
+export class Distributor extends EventEmitter<DistributorEvents> {
+  readonly options: ServeOptions;
+  readonly session: bigint;
+  /** Resolves when the source has ended and the end of the session was sent, or at close(). Never rejects. */
+  readonly ended: Promise<SourceEnd>;
+  readonly #directory = new InstrumentDirectory();
+  readonly #rates = new RateMeter();
+  #settleEnd!: (end: SourceEnd) => void;
+  #end: SourceEnd | undefined;
+  #phase: Phase = 'new';
+  #native: NativePublisher | undefined;
+  #counters: CounterReader | undefined;
+  #depth: DepthReader | undefined;
+  #server: ControlServer | undefined;
+  #file: ItchFile | undefined;
+  #definitionsTimer: NodeJS.Timeout | undefined;
+  #waitTimer: NodeJS.Timeout | undefined;
+  #waitFault: string | undefined;
+
+  /** Throws ConfigError, which names every option that is wrong. */
+  constructor(options: ServeOptionsInput = {}) {
+    super();
+    this.options = parseOptions(serveOptions, options, 'serve options');
+    this.session = this.options.session || BigInt(Date.now()) * 1_000_000n;
+    this.ended = new Promise((resolve) => {
+      this.#settleEnd = resolve;
+    });
+  }
+
+  /**
+   * Opens the source, the control service and the lines; resolves when heartbeats go out. The source begins at once, or
+   * when waitSubscribers have joined. Once. Rejects where one of them cannot be had, or when close() comes in between;
+   * then everything is closed.
+   */
+  async start(): Promise<void> {
+    if (this.#phase !== 'new')
+      throw new Error(`this distributor was ${this.#phase === 'closed' ? 'closed' : 'started'} before`);
+    this.#phase = 'starting';
+    try {
+      await this.#openSource();
+      await this.#openControl();
+      if (this.#stopped()) throw new Error('this distributor was closed while it started');
+      this.#openPublisher();
+      this.#phase = 'running';
+      this.#awaitSubscribers();
+    } catch (error) {
+      await this.close();
+      throw error;
+    }
+  }
+
+  /** Ends the source and the session in good order. Resolves when the end of the session was sent; any number of times. */
+  async stop(): Promise<void> {
+    if (this.#native === undefined) return this.close();
+    this.#native.stop();
+    await this.ended;
+  }
+
+  /** Ends everything at once, sending the end of the session where it runs. Any number of times, at any moment. */
+  async close(): Promise<void> {
+    if (this.#phase === 'closed') return;
+    this.#phase = 'closed';
+    clearInterval(this.#definitionsTimer);
+    clearTimeout(this.#waitTimer);
+    this.#takeDefinitions();
+    // The publisher first: unpacking must not end before its reader, as if the file had ended.
+    const position = this.#readCounters().inputPosition ?? 0n;
+    this.#native?.close();
+    this.#native = undefined;
+    this.#file?.close();
+    this.#server?.close();
+    this.#finish(sourceEnd('stopped', position));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  /** Base URL of the control service, with the port it listens on; null where there is none. */
+  get control(): string | null {
+    return this.#server?.url ?? this.options.control;
+  }
+
+  stats(): DistributorStats {
+    const counters = this.#readCounters();
+    const figure = (name: string) => counters[name] ?? 0n;
+    const sequence = figure('sequence');
+    const rates = this.#rates.update(performance.now(), [sequence, figure('packets')]);
+    return {
+      session: this.session,
+      sequence,
+      position: figure('inputPosition'),
+      messagesPerSecond: rates[0] ?? 0,
+      packetsPerSecond: rates[1] ?? 0,
+      datagrams: figure('datagramsA') + figure('datagramsB'),
+      bytes: figure('bytesA') + figure('bytesB'),
+      datagramsFailed: figure('datagramsFailedA') + figure('datagramsFailedB'),
+      subscribers: this.#server?.subscribers ?? 0,
+      counters,
+    };
+  }
+
+  /** Those defined so far, by instrument number. */
+  instruments(): InstrumentInfo[] {
+    this.#takeDefinitions();
+    return this.#directory.all();
+  }
+
+  /** By number or name. */
+  instrument(key: string | number): InstrumentInfo | undefined {
+    this.#takeDefinitions();
+    return this.#directory.find(key);
+  }
+
+  /** At most limits.depthLevels levels; undefined for an unknown instrument. Throws DepthBusyError. */
+  depth(key: string | number, levels?: number): Depth | undefined {
+    const info = this.instrument(key);
+    return info === undefined || this.#native === undefined ? undefined : this.#depth?.read(info.instrument, levels);
+  }
+
+  // close() may come at any await.
+  #stopped(): boolean {
+    return this.#phase === 'closed';
+  }
+
+  async #openSource(): Promise<void> {
+    const { source, unpackBytesMax } = this.options;
+    if (!source.startsWith('itch:')) return;
+    const file = await openItchFile(source.slice('itch:'.length), { unpackBytesMax });
+    if (this.#stopped()) file.close();
+    else this.#file = file;
+  }
+
+  async #openControl(): Promise<void> {
+    if (this.options.control === null || this.#stopped()) return;
+    const server = new ControlServer(this.options.control, () => [
+      {
+        channel: this.options.channel,
+        session: String(this.session),
+        lineA: this.options.lineA,
+        lineB: this.options.lineB,
+        instruments: this.#directory.size,
+      },
+    ]);
+    this.#server = server;
+    server.on('subscribers', (count) => {
+      this.emit('subscriber', count);
+      this.#awaitSubscribers();
+    });
+    await server.start();
+  }
+
+  #openPublisher(): void {
+    const { options } = this;
+    const native = new addon.Publisher(nativeOptions(options, this.session), (end) => this.#nativeEnded(end));
+    this.#native = native;
+    this.#counters = new CounterReader(addon.publisherCounterNames, (out) => native.counters(out));
+    this.#depth = new DepthReader(native.depth.bind(native), options.limits.depthLevels);
+    const pacing = {
+      speed: speedFactor(options.speed) ?? 0,
+      rate: options.rate,
+      midnightNs: midnightNs(options, Date.now()),
+    };
+    if (this.#file === undefined) native.sourceSimulate({ ...options.simulate, ...pacing });
+    else native.sourceItch({ descriptor: this.#file.take(), ...pacing });
+    native.start();
+    this.#definitionsTimer = setInterval(() => this.#takeDefinitions(), definitions_every_ms);
+    this.#definitionsTimer.unref();
+  }
+
+  #awaitSubscribers(): void {
+    const { waitSubscribers, waitTimeoutMs } = this.options;
+    if (this.#phase !== 'running' || this.#waitFault !== undefined) return;
+    if ((this.#server?.subscribers ?? 0) >= waitSubscribers) {
+      clearTimeout(this.#waitTimer);
+      this.#native?.release();
+    } else if (waitTimeoutMs > 0 && this.#waitTimer === undefined) {
+      this.#waitTimer = setTimeout(() => this.#giveUpWaiting(), waitTimeoutMs);
+    }
+  }
+
+  #giveUpWaiting(): void {
+    const { waitSubscribers, waitTimeoutMs } = this.options;
+    const came = this.#server?.subscribers ?? 0;
+    this.#waitFault = `${waitSubscribers} subscribers within ${waitTimeoutMs} ms, but ${came} came`;
+    this.#native?.stop();
+  }
+
+  #nativeEnded(native: NativeSourceEnd): void {
+    this.#takeDefinitions();
+    const expected = this.#waitFault;
+    if (expected === undefined) this.#finish(describeEnd(native, this.#file?.file, this.#file?.fault));
+    else this.#finish(sourceEnd('fault', native.position, { file: undefined, offset: undefined, expected }));
+  }
+
+  #finish(end: SourceEnd): void {
+    if (this.#end !== undefined) return;
+    this.#end = end;
+    clearTimeout(this.#waitTimer);
+    this.#file?.close();
+    this.#settleEnd(end);
+    this.emit('ended', end);
+  }
+
+  #readCounters(): Record<string, bigint> {
+    return this.#counters?.read() ?? {};
+  }
+
+  #takeDefinitions(): void {
+    const fresh = this.#native?.definitions() ?? [];
+    if (fresh.length === 0) return;
+    this.#directory.add(fresh);
+    if (this.listenerCount('definition') === 0) return;
+    for (const { instrument } of fresh) {
+      const info = this.#directory.find(instrument);
+      if (info !== undefined) this.emit('definition', info);
+    }
+  }
+}
+
+function nativeOptions(options: ServeOptions, session: bigint): NativePublisherOptions {
+  const { lineA, lineB, channel, ttl, loop, segmentation, wait, core, heartbeatMs, digestMessages, definitionsMs } =
+    options;
+  const lines = [lineA, lineB].filter((line) => line !== null);
+  return {
+    channel,
+    session,
+    lines: lines.map((line) => ({ ...line, interface: options.interface })),
+    ttl,
+    loop,
+    segmentation,
+    ringBytes: options.ring.bytes,
+    ringPath: options.ring.path,
+    wait,
+    core,
+    heartbeatMs,
+    digestMessages,
+    definitionsMs,
+    ...nativeLimits(options.limits),
+  };
+}

@@ -1,0 +1,32 @@
+/** depthcast as a library. */
+export { BookExport, type ExportedInstrument } from './book_export.js';
+export type {
+  Bbo,
+  Depth,
+  InstrumentInfo,
+  InstrumentStateName,
+  Level,
+  PlacedOrder,
+  QueuedOrder,
+  SequenceRange,
+  SideName,
+  StatusName,
+} from './book_types.js';
+export {
+  ConfigError,
+  type LimitsOptions,
+  type LimitsOptionsInput,
+  type ServeOptions,
+  type ServeOptionsInput,
+  type SubscribeOptions,
+  type SubscribeOptionsInput,
+} from './config.js';
+export { formatDecimal, parseDecimal } from './decimal.js';
+export { DepthBusyError } from './depth_reader.js';
+export { Distributor, type DistributorEvents, type DistributorStats, type SourceEnd } from './distributor.js';
+export { type Dump, type DumpInstrument, type DumpLevel, type DumpOrder, makeDump, writeDump } from './dump.js';
+export { FeedBook } from './feed_book.js';
+export { FeedClient, type FeedClientEvents, type FeedState, type FeedStats, type SessionEnd } from './feed_client.js';
+export type { Histogram } from './latency.js';
+export { type ApplyResult, OrderBooks, type OrderInput, type OrderKey } from './order_book.js';
+export { Kind, message_flags, Side, type UpdateBatch } from './updates.js';
