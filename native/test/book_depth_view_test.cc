@@ -1,0 +1,159 @@
+#include "book/depth_view.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <limits>
+#include <vector>
+
+#include "test/test_runner.h"
+
+namespace depthcast::test {
+namespace {
+
+using book::Depth;
+using book::DepthLevel;
+using book::DepthRead;
+using book::DepthViews;
+
+std::vector<std::int64_t> prices(const DepthViews& views, Side side) {
+  Depth depth;
+  CHECK(views.read(1, book::depth_levels_max, depth) == DepthRead::ok);
+  const std::size_t index = side == Side::ask ? 1 : 0;
+  std::vector<std::int64_t> seen;
+  for (std::uint32_t rank = 0; rank < depth.counts[index]; ++rank) {
+    const DepthLevel& level = depth.levels[index][rank];
+    CHECK_EQUAL(level.quantity, static_cast<std::uint64_t>(level.price) * 10);
+    CHECK_EQUAL(level.orders, static_cast<std::uint64_t>(level.price) * 100);
+    seen.push_back(level.price);
+  }
+  return seen;
+}
+
+DepthLevel level_at(std::int64_t price) {
+  return {price, static_cast<std::uint64_t>(price) * 10, static_cast<std::uint64_t>(price) * 100};
+}
+
+using Prices = std::vector<std::int64_t>;
+
+void set(DepthViews& views, std::uint32_t instrument, Side side, std::int64_t price) {
+  const DepthLevel level = level_at(price);
+  CHECK(!views.update(instrument, side, price, &level));
+}
+// True when the caller has to fill a full window up.
+bool remove(DepthViews& views, std::uint32_t instrument, Side side, std::int64_t price) {
+  return views.update(instrument, side, price, nullptr);
+}
+
+TEST(viewKeepsLevelsBestFirstAndPushesTheWorstOut) {
+  for (const Side side : {Side::bid, Side::ask}) {
+    DepthViews views(2, 3, false);
+    const bool bid = side == Side::bid;
+    views.open(1);
+    for (const std::int64_t price : {5, 3, 7}) set(views, 1, side, price);
+    views.close(1);
+    CHECK(prices(views, side) == (bid ? Prices{7, 5, 3} : Prices{3, 5, 7}));
+    CHECK(prices(views, bid ? Side::ask : Side::bid).empty());
+    CHECK_EQUAL(views.worst_price(1, side), bid ? 3 : 7);
+    CHECK_EQUAL(views.count(1, side), 3U);
+    views.open(1);
+    set(views, 1, side, 6);
+    views.close(1);
+    CHECK(prices(views, side) == (bid ? Prices{7, 6, 5} : Prices{3, 5, 6}));
+    views.open(1);
+    set(views, 1, side, bid ? 1 : 9);     // worse than the whole window
+    set(views, 1, side, 6);               // again
+    CHECK(!remove(views, 1, side, 4));    // not there, between others
+    CHECK(!remove(views, 1, side, 100));  // not there, at an end
+    CHECK(!remove(views, 1, side, -100));
+    CHECK(remove(views, 1, side, 5));  // from a full window: the caller fills it up
+    views.append(1, side, level_at(bid ? 2 : 8));
+    views.close(1);
+    CHECK(prices(views, side) == (bid ? Prices{7, 6, 2} : Prices{3, 6, 8}));
+    views.open(1);
+    CHECK(remove(views, 1, side, bid ? 7 : 3));
+    CHECK(!remove(views, 1, side, 6));  // the window was not full
+    views.close(1);
+    CHECK(prices(views, side) == (bid ? Prices{2} : Prices{8}));
+    views.open(1);
+    views.clear_side(1, side);
+    views.close(1);
+    CHECK(prices(views, side).empty());
+  }
+}
+
+TEST(viewGivesAtMostTheLevelsWanted) {
+  DepthViews views(1, 64, false);
+  views.open(1);
+  for (std::int64_t price = 1; price <= 70; ++price) {
+    set_level(views, 1, Side::bid, level_at(price));
+    if (price <= 2) set_level(views, 1, Side::ask, level_at(price));
+  }
+  views.set_header(1, 11, -12, 13, TradingStatus::quotation_only);
+  views.close(1);
+  Depth depth;
+  for (const std::uint32_t wanted : {0U, 1U, 2U, 3U, 64U, 65U, 0xffffffffU}) {
+    CHECK(views.read(1, wanted, depth) == DepthRead::ok);
+    CHECK_EQUAL(depth.counts[0], std::min(wanted, 64U));
+    CHECK_EQUAL(depth.counts[1], std::min(wanted, 2U));
+    CHECK_EQUAL(depth.sequence, 11U);
+    CHECK_EQUAL(depth.event_time_ns, -12);
+    CHECK_EQUAL(depth.instrument_sequence, 13U);
+    CHECK(depth.status == TradingStatus::quotation_only);
+  }
+  CHECK_EQUAL(depth.levels[0][0].price, 70);
+  CHECK_EQUAL(depth.levels[0][63].price, 7);
+}
+
+TEST(viewsOfOtherInstrumentsStayApart) {
+  DepthViews views(3, 2, false);
+  for (std::uint32_t instrument = 0; instrument <= 3; ++instrument) {
+    views.open(instrument);
+    set_level(views, instrument, Side::bid, level_at(instrument + 1));
+    set_level(views, instrument, Side::ask, level_at(instrument + 11));
+    set_level(views, instrument, Side::ask, level_at(instrument + 12));
+    views.set_header(instrument, instrument, 0, 0xffffffffU, TradingStatus::unknown);
+    views.close(instrument);
+  }
+  Depth depth;
+  for (std::uint32_t instrument = 0; instrument <= 3; ++instrument) {
+    CHECK(views.read(instrument, 2, depth) == DepthRead::ok);
+    CHECK_EQUAL(depth.sequence, instrument);
+    CHECK_EQUAL(depth.instrument_sequence, 0xffffffffU);
+    CHECK_EQUAL(depth.counts[0], 1U);
+    CHECK_EQUAL(depth.counts[1], 2U);
+    CHECK_EQUAL(depth.levels[0][0].price, std::int64_t{instrument} + 1);
+    CHECK_EQUAL(depth.levels[1][1].price, std::int64_t{instrument} + 12);
+  }
+  CHECK(views.read(4, 2, depth) == DepthRead::unknown_instrument);
+  CHECK(views.read(0xffffffffU, 2, depth) == DepthRead::unknown_instrument);
+}
+
+TEST(viewsOfNoLevelsKeepNothing) {
+  const DepthViews views(10, 0, true);
+  Depth depth;
+  CHECK_EQUAL(views.bytes(), 0U);
+  CHECK(views.read(1, 10, depth) == DepthRead::unknown_instrument);
+}
+
+TEST(readerSaysBusyAfterBoundedRetriesWhileASlotIsHeldOpen) {
+  DepthViews views(2, 2, false);
+  Depth depth;
+  std::uint64_t retries = 0;
+  CHECK(views.read(1, 2, depth, &retries) == DepthRead::ok);
+  CHECK_EQUAL(retries, 0U);
+  views.open(1);
+  CHECK(views.read(1, 2, depth, &retries) == DepthRead::busy);
+  CHECK_EQUAL(retries, 256U);
+  CHECK(views.read(2, 2, depth, &retries) == DepthRead::ok);
+  CHECK(views.read(1, 2, depth) == DepthRead::busy);
+  views.writer_stopped();
+  CHECK(views.read(1, 2, depth, &retries) == DepthRead::writer_dead);
+  CHECK_EQUAL(retries, 512U);
+  // What was whole when the writer stopped can still be read.
+  CHECK(views.read(2, 2, depth) == DepthRead::ok);
+  views.close(1);
+  CHECK(views.read(1, 2, depth) == DepthRead::ok);
+}
+
+}  // namespace
+}  // namespace depthcast::test
