@@ -2,6 +2,7 @@
 // Pure: positions, bytes and now_ns in, verdicts and ranges out (the shape of Aeron's loss detector).
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -29,6 +30,37 @@ enum class Verdict : std::uint8_t {
   overflow,   // no room to keep it: call give_up(), drain next_parked(), then offer it again
 };
 
+// A queue in one piece of memory. What was taken is swept away when it is as much as can be kept: O(1) for each.
+template <typename T>
+class SweptQueue {
+ public:
+  explicit SweptQueue(std::size_t size_max) : size_max_(size_max) { items_.reserve(2 * size_max); }
+
+  bool empty() const { return head_ == items_.size(); }
+  bool full() const { return size() == size_max_; }
+  std::size_t size() const { return items_.size() - head_; }
+  auto begin() { return items_.begin() + static_cast<std::ptrdiff_t>(head_); }
+  auto end() { return items_.end(); }
+  const T& front() const { return items_[head_]; }
+  T& back() { return items_.back(); }
+  const T& back() const { return items_.back(); }
+  void insert(typename std::vector<T>::iterator place, const T& item) { items_.insert(place, item); }
+  void drop_front() {
+    if (++head_ != items_.size() && head_ != size_max_) return;
+    items_.erase(items_.begin(), begin());
+    head_ = 0;
+  }
+  void clear() {
+    items_.clear();
+    head_ = 0;
+  }
+
+ private:
+  std::size_t size_max_;
+  std::vector<T> items_;
+  std::size_t head_ = 0;
+};
+
 // Threads: one.
 class Arbiter {
  public:
@@ -51,15 +83,16 @@ class Arbiter {
   };
   std::optional<Parked> next_parked();
 
-  // When the oldest hole will have waited long enough; 0 when there is none.
-  std::int64_t deadline_ns() const { return hole() ? since_ns_ + options_.gap_wait_ns : 0; }
-  // The hole that is given up at `now_ns`, if its time is over; drain next_parked() afterwards.
+  // When the first hole, or the first part of it, will have waited long enough; 0 when there is none.
+  std::int64_t deadline_ns() const { return known_.empty() ? 0 : known_.front().since_ns + options_.gap_wait_ns; }
+  // What is given up at `now_ns`: numbers that follow each other and have all been known for as long as a hole may
+  // wait. Drain next_parked() afterwards, then ask again.
   std::optional<SequenceRange> expire(std::int64_t now_ns);
-  // The same without waiting.
+  // The whole first hole, without waiting.
   std::optional<SequenceRange> give_up();
 
   std::uint64_t next_sequence() const { return next_; }
-  std::size_t parked_count() const { return order_.size() - head_; }
+  std::size_t parked_count() const { return parked_.size(); }
   // Starts again, for a new session.
   void reset(std::uint64_t first_sequence);
 
@@ -69,24 +102,26 @@ class Arbiter {
     std::uint64_t end;
     std::uint32_t slot;
     std::uint32_t length;
-    std::int64_t arrival_ns;
   };
-  bool hole() const { return known_end_ > next_; }
-  // Called when next_ has moved: the hole now open, if any, is known since the packet behind it came.
-  void moved();
+  // Numbers below `end`, and not below the `end` of the entry before, are known to have been sent since then.
+  struct Known {
+    std::uint64_t end;
+    std::int64_t since_ns;
+  };
+  static constexpr std::size_t announced_max = 64;
+
+  void learn(std::uint64_t end, std::int64_t now_ns);
+  void advance(std::uint64_t end);
+  // Gives up the numbers below `end`, but none that is kept.
+  std::optional<SequenceRange> skip_to(std::uint64_t end);
 
   ArbiterOptions options_;
   std::size_t slot_bytes_;
   std::uint64_t next_;
-  std::uint64_t known_end_;  // numbers below this were sent
-  std::int64_t since_ns_ = 0;
-  std::int64_t announced_ns_ = 0;
-  bool nothing_parked() const { return head_ == order_.size(); }
-  const Entry& front() const { return order_[head_]; }
-  void drop_front();
-
-  std::vector<Entry> order_;  // by first sequence; those before head_ have been taken
-  std::size_t head_ = 0;
+  SweptQueue<Entry> parked_;  // by first sequence
+  // Ascending in both fields; empty where nothing beyond next_ is known. Each packet kept has at most one entry, all
+  // announcements beyond announced_max share the last.
+  SweptQueue<Known> known_;
   std::vector<std::uint32_t> free_slots_;
   FixedArray<std::uint8_t> bytes_;
 };

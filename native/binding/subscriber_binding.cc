@@ -102,9 +102,9 @@ Napi::Value SubscriberBinding::close(const Napi::CallbackInfo& info) {
 
 Napi::Value SubscriberBinding::drain_updates(const Napi::CallbackInfo& info) {
   std::size_t count = 0;
-  if (lifetime_.is_open()) {
-    subscriber_->rearm_wake();
-    if (subscriber_->delivery() != nullptr) count = columns_.drain(subscriber_->delivery()->ring());
+  if (lifetime_.is_open() && subscriber_->delivery() != nullptr) {
+    count = columns_.drain(subscriber_->delivery()->ring(), subscriber_->updates_due());
+    subscriber_->updates_taken(count);
   }
   return Napi::Number::New(info.Env(), static_cast<double>(count));
 }

@@ -42,8 +42,8 @@ void UpdateColumns::attach(Napi::Env env, const Napi::Value& object) {
   object_ = Napi::Persistent(columns);
 }
 
-std::size_t UpdateColumns::drain(SpscRing<book::Update>& ring) {
-  const std::size_t ready = std::min(ring.available_now(), rows_);
+std::size_t UpdateColumns::drain(SpscRing<book::Update>& ring, std::size_t count_max) {
+  const std::size_t ready = std::min({ring.available_now(), rows_, count_max});
   std::size_t whole = ready;
   while (whole > 0 && (ring.at_head(whole - 1).flags & flags::end_of_event) == 0) --whole;
   const std::size_t count = whole == 0 ? ready : whole;

@@ -17,7 +17,7 @@ class UpdateColumns {
 
   // Moves whole events from the ring, at most as many messages as the arrays hold; returns how many.
   // An event longer than the arrays comes in parts.
-  std::size_t drain(SpscRing<book::Update>& ring);
+  std::size_t drain(SpscRing<book::Update>& ring, std::size_t count_max);
 
  private:
   void write(std::size_t row, const book::Update& update);

@@ -45,6 +45,11 @@ void Replica::follow(std::uint32_t instrument, std::uint32_t instrument_sequence
   if (instrument != channel_instrument) set_stale(instrument, true);
 }
 
+void Replica::refuse(std::uint32_t instrument, ApplyResult reason) {
+  ++counters_.refused[static_cast<std::size_t>(reason)];
+  if (in_range(instrument) && instrument != channel_instrument) set_stale(instrument, true);
+}
+
 void Replica::advance(const MessageContext& context, std::uint16_t message_flags) {
   ++counters_.messages;
   sequence_ = context.sequence;
@@ -75,8 +80,7 @@ void Replica::on_book(const BookMessage& message, const MessageContext& context,
   if (result == ApplyResult::unknown_kind && (message.flags & flags::book_affecting) == 0) {
     ++counters_.unknown_kinds;
   } else if (result != ApplyResult::applied && result != ApplyResult::not_book_affecting) {
-    ++counters_.refused[static_cast<std::size_t>(result)];
-    if (in_range(message.instrument) && message.instrument != channel_instrument) set_stale(message.instrument, true);
+    refuse(message.instrument, result);
   }
   advance(context, message.flags);
   if (sink_ == nullptr) return;
@@ -98,7 +102,13 @@ void Replica::on_book(const BookMessage& message, const MessageContext& context,
 
 void Replica::on_trade(const TradeMessage& message, const MessageContext& context) {
   if (in_range(message.instrument)) follow(message.instrument, message.instrument_sequence);
-  if (!is_trade_kind(message.kind)) ++counters_.unknown_kinds;
+  if (!is_trade_kind(message.kind)) {
+    if ((message.flags & flags::book_affecting) == 0) {
+      ++counters_.unknown_kinds;
+    } else {
+      refuse(message.instrument, ApplyResult::unknown_kind);
+    }
+  }
   advance(context, message.flags);
   if (sink_ == nullptr) return;
   Update update{};
@@ -165,7 +175,10 @@ void Replica::on_definition(std::uint32_t instrument, std::uint32_t instrument_s
   deliver(update);
 }
 
-void Replica::on_missing() { ++hole_epoch_; }
+void Replica::on_missing(std::uint64_t last) {
+  ++hole_epoch_;
+  missing_last_ = std::max(missing_last_, last);
+}
 
 void Replica::on_digest(std::uint64_t sequence, std::uint64_t channel_digest) {
   if (sequence <= digest_checked_ && digest_checked_ != 0) return;  // the other line's copy
@@ -190,7 +203,7 @@ void Replica::check_channel_digest(std::uint64_t sequence, std::uint64_t theirs,
   ++counters_.digests_checked;
   if (theirs == ours) {
     // Equal sums: every book was right at that number, whatever was missed before.
-    if (sequence == sequence_ && !whole()) {
+    if (sequence == sequence_ && sequence >= missing_last_ && !whole()) {
       whole_epoch_ = hole_epoch_;
       for (std::uint32_t instrument = 1; instrument <= instrument_last_; ++instrument) set_stale(instrument, false);
     }
@@ -199,7 +212,7 @@ void Replica::check_channel_digest(std::uint64_t sequence, std::uint64_t theirs,
   // After a hole a difference is to be expected, and the states say so already.
   if (!whole()) return;
   ++counters_.digests_mismatched;
-  on_missing();
+  on_missing(sequence);
 }
 
 void Replica::on_instrument_digest(std::uint64_t sequence, std::uint32_t instrument,
@@ -209,6 +222,7 @@ void Replica::on_instrument_digest(std::uint64_t sequence, std::uint32_t instrum
   if (sequence > sequence_ || book_.instrument_sequence(instrument) != instrument_sequence) return;
   ++counters_.digests_checked;
   if (book_.instrument(instrument).digest == digest) {
+    if (sequence < missing_last_) return;
     trust_[instrument].confirmed_epoch = hole_epoch_;
     set_stale(instrument, false);
     return;
@@ -233,6 +247,7 @@ void Replica::reset() {
   hole_epoch_ = 0;
   whole_epoch_ = 0;
   stale_count_ = 0;
+  missing_last_ = 0;
 }
 
 }  // namespace depthcast::book

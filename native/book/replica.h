@@ -19,7 +19,8 @@ enum class InstrumentState : std::uint8_t {
   stale = 2,        // it was hit: the book is wrong until a snapshot or an equal digest says otherwise
 };
 
-// One message as it is handed on. The best prices are those at the end of the event; zero quantity: no such side.
+// One message as it is handed on. The best prices are those after it, hence the event's where it ends one; zero
+// quantity: no such side.
 struct Update {
   std::uint64_t sequence;
   std::uint64_t position;
@@ -96,8 +97,8 @@ class Replica {
                      const MessageContext& context);
   // A repeated one, without: fills in what a receiver that came late does not know yet.
   void learn_definition(std::uint32_t instrument, DefinitionRecord&& record);
-  // Messages were given up: every instrument is unconfirmed until it proves otherwise.
-  void on_missing();
+  // Messages up to `last` were given up: every instrument is unconfirmed until it proves otherwise.
+  void on_missing(std::uint64_t last);
   // The publisher's digests after message `sequence`.
   void on_digest(std::uint64_t sequence, std::uint64_t channel_digest);
   void on_instrument_digest(std::uint64_t sequence, std::uint32_t instrument, std::uint32_t instrument_sequence,
@@ -136,6 +137,8 @@ class Replica {
   // Checks and takes the instrument's own number.
   void follow(std::uint32_t instrument, std::uint32_t instrument_sequence);
   void set_stale(std::uint32_t instrument, bool stale);
+  // Counts a message that could not be applied: its instrument's book can no longer be trusted.
+  void refuse(std::uint32_t instrument, ApplyResult reason);
   void advance(const MessageContext& context, std::uint16_t message_flags);
   void end_event(const MessageContext& context);
   void check_channel_digest(std::uint64_t sequence, std::uint64_t theirs, std::uint64_t ours);
@@ -156,6 +159,7 @@ class Replica {
   std::uint64_t hole_epoch_ = 0;   // holes so far
   std::uint64_t whole_epoch_ = 0;  // holes up to this one are known to have been survived by every instrument
   std::uint64_t stale_count_ = 0;
+  std::uint64_t missing_last_ = 0;  // no digest of an earlier state proves that the last hole did no harm
 
   std::vector<PastDigest> past_;  // by sequence modulo past_max: the channel's digest at ends of events
   std::vector<PastDigest> waiting_;  // digests of messages that have not come yet

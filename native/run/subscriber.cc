@@ -186,6 +186,12 @@ void Subscriber::adopt(std::uint64_t session) {
   counters_.add(sessions);
   counters_.set(SubscriberCounter::session, session);
   push(SessionEvent{session});
+  {
+    const std::lock_guard lock(mutex_);
+    if (known_.empty()) return;
+    known_.clear();
+  }
+  push(DefinitionsEvent{});
 }
 
 void Subscriber::on_unnumbered(const PacketView& view) {
@@ -193,6 +199,7 @@ void Subscriber::on_unnumbered(const PacketView& view) {
   if (view.definitions != nullptr) {
     for (const wire::Definition* definition : *view.definitions->definitions()) {
       replica_.learn_definition(definition->instrument(), record_of(*definition));
+      tell_definition(definition->instrument());
     }
   }
   if (view.heartbeat != nullptr) on_heartbeat(view);
@@ -267,6 +274,11 @@ void Subscriber::apply_definitions(const PacketView& view, std::uint32_t skip) {
     if (index < skip) continue;
     reach(at);
     const wire::Definition& definition = *view.definitions->definitions()->Get(index);
+    if (is_instrument(definition.instrument())) {
+      // The consumer knows it before the first update that names the instrument, this one included.
+      replica_.learn_definition(definition.instrument(), record_of(definition));
+      tell_definition(definition.instrument());
+    }
     replica_.on_definition(definition.instrument(), definition.instrument_sequence(), record_of(definition),
                            {view.first_sequence + index, at, view.base_time_ns + definition.time_offset()});
   }
@@ -297,7 +309,7 @@ void Subscriber::drain_parked() {
 void Subscriber::give_up(const arbitrate::SequenceRange& range) {
   counters_.add(missing_ranges);
   counters_.add(missing_messages, range.last - range.first + 1);
-  replica_.on_missing();
+  replica_.on_missing(range.last);
   {
     const std::lock_guard lock(mutex_);
     if (missing_.size() < missing_max) missing_.push_back(range);
@@ -349,7 +361,6 @@ void Subscriber::report() {
     mismatches_told_ = mismatches;
     push(DigestMismatchEvent{replica_.event_sequence()});
   }
-  if (replica_.definitions_version() != definitions_told_) publish_definitions();
   if (delivery_ == nullptr) return;
   if (delivery_->lost() != lost_told_) {
     const std::uint64_t lost = delivery_->lost() - lost_told_;
@@ -362,15 +373,16 @@ void Subscriber::report() {
   }
 }
 
-void Subscriber::publish_definitions() {
-  definitions_told_ = replica_.definitions_version();
-  std::vector<KnownDefinition> known;
-  for (std::uint32_t index = 1; index <= replica_.instrument_last(); ++index) {
-    if (replica_.definition(index).defined) known.push_back({index, replica_.definition(index)});
-  }
+void Subscriber::tell_definition(std::uint32_t instrument) {
+  if (!is_instrument(instrument)) return;
+  const book::DefinitionRecord& record = replica_.definition(instrument);
   {
     const std::lock_guard lock(mutex_);
-    known_.swap(known);
+    book::DefinitionRecord& known = known_[instrument];
+    if (known == record) return;
+    known = record;
+    // One event tells of all that are known when it is taken.
+    if (!events_.empty() && std::holds_alternative<DefinitionsEvent>(events_.back())) return;
   }
   push(DefinitionsEvent{});
 }
@@ -420,6 +432,8 @@ std::vector<FeedEvent> Subscriber::take_events() {
   std::vector<FeedEvent> taken;
   const std::lock_guard lock(mutex_);
   taken.swap(events_);
+  // Under the lock: all that was delivered by now comes after what was told of it, and before what will be told.
+  updates_due_ = delivery_ == nullptr ? 0 : delivery_->ring().available_now();
   return taken;
 }
 
@@ -439,8 +453,10 @@ std::vector<arbitrate::SequenceRange> Subscriber::missing() const {
 }
 
 std::vector<KnownDefinition> Subscriber::definitions() const {
+  std::vector<KnownDefinition> all;
   const std::lock_guard lock(mutex_);
-  return known_;
+  for (const auto& [instrument, record] : known_) all.push_back({instrument, record});
+  return all;
 }
 
 void Subscriber::publish_counters() {

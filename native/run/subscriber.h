@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <limits>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -139,7 +140,12 @@ class Subscriber {
     wake_sent_.exchange(false, std::memory_order_acq_rel);
   }
   Delivery* delivery() { return delivery_.get(); }
+  // What has happened since the last call, in order. The delivery ring's consumer only.
   std::vector<FeedEvent> take_events();
+  // Updates in the ring that came before the last take_events(): whatever defines their instruments is among the events
+  // taken so far. The consumer takes so many, and says so.
+  std::size_t updates_due() const { return updates_due_; }
+  void updates_taken(std::size_t count) { updates_due_ -= count; }
   // The result comes as an ExportEvent of that id.
   void request_export(std::uint32_t id, std::uint32_t instrument, bool orders);
 
@@ -166,6 +172,9 @@ class Subscriber {
   void on_unnumbered(const encode::PacketView& view);
   void on_heartbeat(const encode::PacketView& view);
   void adopt(std::uint64_t session);
+  bool is_instrument(std::uint32_t instrument) const {
+    return instrument != channel_instrument && instrument <= options_.limits.instruments_max;
+  }
   void apply(const encode::PacketView& view, std::uint32_t skip);
   void apply_book(const encode::PacketView& view, std::uint32_t skip);
   void apply_trades(const encode::PacketView& view, std::uint32_t skip);
@@ -185,7 +194,7 @@ class Subscriber {
   void push(FeedEvent event);
   void wake();
   void publish_counters();
-  void publish_definitions();
+  void tell_definition(std::uint32_t instrument);
 
   SubscriberOptions options_;
   std::function<void()> on_wake_;
@@ -210,13 +219,14 @@ class Subscriber {
   std::uint64_t mismatches_told_ = 0;
   std::uint64_t lost_told_ = 0;
   std::uint64_t delivered_told_ = 0;
-  std::uint64_t definitions_told_ = 0;
 
   mutable std::mutex mutex_;  // guards what follows; never taken on the way of a datagram unless there is news
   std::vector<FeedEvent> events_;
   std::vector<Request> requests_;
   std::vector<arbitrate::SequenceRange> missing_;
-  std::vector<KnownDefinition> known_;
+  std::map<std::uint32_t, book::DefinitionRecord> known_;  // by instrument
+
+  std::size_t updates_due_ = 0;  // the consumer's own
 
   std::atomic<bool> requested_{false};
   std::atomic<bool> wake_sent_{false};
