@@ -43,7 +43,7 @@ function row(label: string, format: Row['format'], ...values: number[]): Row {
   return { label, values, format };
 }
 
-const whole = (value: number): string => value.toFixed(0);
+const whole = (value: number): string => value.toLocaleString('en-US', { maximumFractionDigits: 0 });
 const tenths = (value: number): string => value.toFixed(1);
 const hundredths = (value: number): string => value.toFixed(2);
 const two_digits = (value: number): string => String(Number(value.toPrecision(2)));
@@ -328,7 +328,7 @@ export async function run(parameters: string[], json: boolean): Promise<void> {
     console.log(help);
     return;
   }
-  if (positionals.length === 0) throw new Error(`simulated_mix: expected files\n${help}`);
+  if (positionals.length === 0) throw new Error('simulated_mix: expected a file; --help explains');
   const columns = positionals
     .map(parseColumn)
     .map((column) => ({ ...column, rows: measure(column.file, column.skip) }));

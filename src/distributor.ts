@@ -54,7 +54,9 @@ type Phase = 'new' | 'starting' | 'running' | 'closed';
 
 /**
  * The native threads publish without JavaScript; this object starts, watches and ends them, from the thread that made
- * it. It keeps the process alive from start() until the source has ended and, with a control service, until close().
+ * it. (A gzip source is unpacked on that thread's event loop, and waits while it is busy.) It keeps the process alive
+ * from start() until the source has ended and, with a control service, until close(). In a worker thread with a control
+ * service, close() before worker.terminate(): see ControlServer.
  */
 export class Distributor extends EventEmitter<DistributorEvents> {
   readonly options: ServeOptions;

@@ -7,8 +7,6 @@ export {
   type HttpRequest,
   type HttpResponse,
   type TemplatedApp,
-  type us_listen_socket,
-  us_listen_socket_close,
   us_socket_local_port,
 } from 'uWebSockets.js';
 

@@ -97,17 +97,19 @@ TEST(auditNoticesPlantedDamage) {
 TEST(auditOfTheViewNoticesPlantedDamage) {
   const auto book = sound_book();
   book::DepthViews& views = book->views();
+  const book::DepthLevel wrong{100, 61, 3};
+  const book::DepthLevel right{100, 60, 3};
   views.open(1);
-  set_level(views, 1, Side::bid, {100, 61, 3});
+  views.update(1, Side::bid, 100, &wrong);
   CHECK_EQUAL(audit_view(*book, 1), "view cannot be read");
   views.close(1);
   CHECK_EQUAL(audit_view(*book, 1), "view differs at rank 0");
   views.open(1);
-  set_level(views, 1, Side::bid, {100, 60, 3});
+  views.update(1, Side::bid, 100, &right);
   views.close(1);
   CHECK_EQUAL(audit_view(*book, 1), "");
   views.open(1);
-  remove_level(views, 1, Side::bid, 99);
+  views.update(1, Side::bid, 99, nullptr);
   views.close(1);
   CHECK_EQUAL(audit_view(*book, 1), "view has another count");
 }

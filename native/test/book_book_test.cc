@@ -161,8 +161,8 @@ TEST(clearOfTheChannelEmptiesEveryInstrumentAndKeepsStatuses) {
     apply(status(instrument, TradingStatus::halted));
     if (instrument == 3) continue;
     for (std::uint64_t id = 0; id < 10; ++id) {
-      apply(add(100 * instrument + id, instrument, id % 2 == 0 ? Side::bid : Side::ask, static_cast<std::int64_t>(id),
-                5));
+      apply(add(std::uint64_t{100} * instrument + id, instrument, id % 2 == 0 ? Side::bid : Side::ask,
+                static_cast<std::int64_t>(id), 5));
     }
   }
   apply.end_event();

@@ -85,8 +85,8 @@ TEST(viewGivesAtMostTheLevelsWanted) {
   DepthViews views(1, 64, false);
   views.open(1);
   for (std::int64_t price = 1; price <= 70; ++price) {
-    set_level(views, 1, Side::bid, level_at(price));
-    if (price <= 2) set_level(views, 1, Side::ask, level_at(price));
+    set(views, 1, Side::bid, price);
+    if (price <= 2) set(views, 1, Side::ask, price);
   }
   views.set_header(1, 11, -12, 13, TradingStatus::quotation_only);
   views.close(1);
@@ -108,9 +108,9 @@ TEST(viewsOfOtherInstrumentsStayApart) {
   DepthViews views(3, 2, false);
   for (std::uint32_t instrument = 0; instrument <= 3; ++instrument) {
     views.open(instrument);
-    set_level(views, instrument, Side::bid, level_at(instrument + 1));
-    set_level(views, instrument, Side::ask, level_at(instrument + 11));
-    set_level(views, instrument, Side::ask, level_at(instrument + 12));
+    set(views, instrument, Side::bid, instrument + 1);
+    set(views, instrument, Side::ask, instrument + 11);
+    set(views, instrument, Side::ask, instrument + 12);
     views.set_header(instrument, instrument, 0, 0xffffffffU, TradingStatus::unknown);
     views.close(instrument);
   }

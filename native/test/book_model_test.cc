@@ -35,7 +35,7 @@ TEST(smallBooksAgreeWithTheModelAfterEveryOperation) {
     options.limits.levels_max = random.chance(1, 2) ? 0 : options.limits.orders_max / 2 + 1;
     options.limits.instruments_max = static_cast<std::uint32_t>(random.between(1, 3));
     options.limits.depth_levels = static_cast<std::uint32_t>(random.below(7));
-    options.order_ids = 2 * options.limits.orders_max;
+    options.order_ids = std::uint64_t{2} * options.limits.orders_max;
     options.order_id_stride = random.chance(1, 2) ? 1 : 0x100000008ULL;
     options.prices = random.between(1, 16);
     options.event_messages = random.between(1, 12);

@@ -132,8 +132,8 @@ TEST(orderTableAgreesWithAMapUnderRandomChanges) {
 TEST(orderTableEntriesAreAtMostHalfFull) {
   for (const std::size_t orders_max : {1U, 31U, 32U, 33U, 64U, 65U, 1'000'000U}) {
     const OrderTable table(orders_max, false);
-    CHECK(table.bytes() >= 2 * orders_max * 8);
-    CHECK(table.bytes() <= (orders_max < 32 ? 64 * 8U : 4 * orders_max * 8 + (2U << 20)));
+    CHECK(table.bytes() >= std::size_t{16} * orders_max);
+    CHECK(table.bytes() <= (orders_max < 32 ? std::size_t{512} : std::size_t{32} * orders_max + huge_page));
   }
 }
 

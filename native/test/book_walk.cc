@@ -84,7 +84,7 @@ void BookWalk::spoil(BookMessage& message) {
 }
 
 BookMessage BookWalk::draw() {
-  if (random_.below(4 * options_.limits.orders_max) == 0) growing_ = !growing_;
+  if (random_.below(std::uint64_t{4} * options_.limits.orders_max) == 0) growing_ = !growing_;
   const std::uint64_t roll = random_.below(1'000);
   BookMessage message{};
   if (roll < 8) {

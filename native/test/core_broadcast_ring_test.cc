@@ -80,7 +80,7 @@ TEST(ringFillsUpTheEndBeforeItWraps) {
   CHECK_EQUAL(filler->length, 256U - 32U);
   // The smallest remainder holds a filler's header and no more.
   for (std::uint64_t number = 12; number < 12 + 9; ++number) write_plain(writer, 6'528 - 32, number);
-  write_plain(writer, capacity - 288 - 9 * 6'528 - 32 - 32, 21);
+  write_plain(writer, capacity - 288 - 9 * std::size_t{6'528} - 32 - 32, 21);
   write_plain(writer, 64, 22);
   BroadcastReader late(memory.data(), memory.size());
   for (std::uint64_t number = 12; number <= 22; ++number) {
@@ -292,7 +292,7 @@ TEST(ringReaderDoesNotReadPastTheEndOfTheMapping) {
   BroadcastReader reader(ring.memory, GuardedRing::bytes);
   write_plain(writer, 1'024 - 32, 64);
   // The last kilobyte of the buffer claims to hold eight.
-  const std::uint64_t at = 63 * 1'024;
+  const std::uint64_t at = capacity - 1'024;
   const RingRecord planted{8'160, ring_type_packet, 64, 1, at};
   store_words(reinterpret_cast<Word*>(ring.memory + ring_header_bytes + at), &planted, sizeof planted);
   CHECK(reader.poll(out, record) == RingPoll::lapped);

@@ -160,8 +160,8 @@ TEST(itchDirectoryDefinesTheStock) {
   CHECK_EQUAL(definition.price_exponent, -4);
   CHECK_EQUAL(definition.quantity_exponent, 0);
   CHECK_EQUAL(definition.attribute_count, 20);
-  const std::string attributes(reinterpret_cast<const char*>(definition.attributes), sizeof definition.attributes);
-  CHECK_EQUAL(attributes, std::string("QN\1\2\3\4NCZ PNN1N\0\0\0\0N", 20));
+  const std::string_view attributes(reinterpret_cast<const char*>(definition.attributes), 20);
+  CHECK_EQUAL(attributes, std::string_view("QN\1\2\3\4NCZ PNN1N\0\0\0\0N", 20));
   CHECK_EQUAL(symbol_of(Parsed(itch_directory(0x0102, time_of_day, "ABCDEFGH")).definition()), "ABCDEFGH");
   CHECK_EQUAL(symbol_of(Parsed(itch_directory(0x0102, time_of_day, "        ")).definition()), "");
 }
@@ -357,6 +357,7 @@ TEST(itchParserAllocatesNothing) {
   ItchParser parser(midnight);
   ItchFlow flow(seed(), 20, 100);
   std::vector<ItchMessage> messages;
+  messages.reserve(1'000);
   for (int index = 0; index < 1'000; ++index) messages.push_back(flow.next());
   std::array<InputCell, ItchParser::cells_max> out{};
   const std::uint64_t before = allocations();

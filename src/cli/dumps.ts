@@ -17,7 +17,7 @@ export function checkDumpFile(file: string, at: readonly bigint[]): void {
     if (!plain && at.length > 0) throw new Error('dumps at positions need a file to be named after');
     // /dev/stdout that is a pipe has no name of its own. writeDump would take it for a new file and rename its own over
     // the link, which as root replaces /dev/stdout for the whole machine.
-    if (!plain) realpathSync(file);
+    if (!plain) realpathSync.native(file);
     accessSync(plain ? dirname(file) : file, constants.W_OK);
   } catch (error) {
     throw new Error(`cannot write the dump ${file}: ${messageOf(error)}`);

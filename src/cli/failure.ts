@@ -18,9 +18,20 @@ export function oneLine(text: string): string {
   return text.replace(/[\s\p{Cc}]+/gu, ' ').trim();
 }
 
+function firstLine({ message }: Error): string {
+  return oneLine(message.split('\n', 1)[0] ?? '');
+}
+
+function isAddonMissing(error: Error): boolean {
+  const { code } = error as NodeJS.ErrnoException;
+  return (code === 'MODULE_NOT_FOUND' || code === 'ERR_DLOPEN_FAILED') && error.message.includes('depthcast.node');
+}
+
 /** The message, and the cause's where there is one that says more. */
 export function messageOf(error: unknown): string {
   if (!(error instanceof Error)) return oneLine(String(error));
+  if (isAddonMissing(error))
+    return `the addon cannot be loaded, build it with "npm run build:native": ${firstLine(error)}`;
   const cause = error.cause instanceof Error && !error.message.includes(error.cause.message) ? error.cause : undefined;
   const text = error.message === '' ? error.name : error.message;
   return oneLine(cause === undefined ? text : `${text}: ${messageOf(cause)}`);

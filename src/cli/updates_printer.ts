@@ -72,7 +72,10 @@ export class UpdatesPrinter {
 
   #line(batch: UpdateBatch, row: number): string {
     if (this.#options.view === 'json') return updateLine(batch, row, this.#lookup);
-    return this.#filter.changed(batch, row) ? bboLine(batch, row, this.#lookup, this.#options.look) : '';
+    const name = this.#lookup(batch.instrument[row] as number);
+    // Without its definition nobody knows the scale of a price.
+    if (name === undefined || !this.#filter.changed(batch, row)) return '';
+    return bboLine(batch, row, name, this.#options.look);
   }
 
   #overrun(lost: bigint): void {

@@ -2,7 +2,7 @@
 import { formatDecimal as decimal } from '../decimal.js';
 import type { UpdateColumns } from '../native.js';
 import { left, printable, right, timeOfDay } from './format.js';
-import { endsEvent, type InstrumentLookup } from './json_lines.js';
+import { endsEvent, type InstrumentName } from './json_lines.js';
 import { type Look, styled } from './terminal.js';
 
 const symbol_width = 10;
@@ -43,16 +43,14 @@ export class BboFilter {
   }
 }
 
-export function bboLine(columns: UpdateColumns, row: number, lookup: InstrumentLookup, look: Look): string {
-  const instrument = columns.instrument[row] as number;
-  const name = lookup(instrument);
-  const price = (value: bigint) => decimal(value, name?.priceExponent ?? 0);
-  const quantity = (value: bigint) => decimal(value, name?.quantityExponent ?? 0);
+export function bboLine(columns: UpdateColumns, row: number, name: InstrumentName, look: Look): string {
+  const price = (value: bigint) => decimal(value, name.priceExponent);
+  const quantity = (value: bigint) => decimal(value, name.quantityExponent);
   const [bid, ask] = [columns.bidQuantity[row] as bigint, columns.askQuantity[row] as bigint];
   // Widths grow rather than cut a number.
   const cells = [
     timeOfDay(columns.time[row] as bigint),
-    printable(name?.name ?? `#${instrument}`).padEnd(symbol_width),
+    printable(name.name).padEnd(symbol_width),
     styled((bid === 0n ? '-' : quantity(bid)).padStart(quantity_width), look, 'green'),
     styled((bid === 0n ? '-' : price(columns.bidPrice[row] as bigint)).padStart(price_width), look, 'bold', 'green'),
     styled((ask === 0n ? '-' : price(columns.askPrice[row] as bigint)).padStart(price_width), look, 'bold', 'red'),

@@ -45,7 +45,8 @@ function flagText(flags: number): string {
   return flag_texts[flags] ?? `["bits ${flags}"]`;
 }
 
-const no_name: InstrumentName = { name: '', priceExponent: 0, quantityExponent: 0 };
+/** The channel itself: its messages carry no prices. */
+const channel_name: InstrumentName = { name: '', priceExponent: 0, quantityExponent: 0 };
 
 function sideText(side: number): string {
   return side === Side.bid ? '"bid"' : side === Side.ask ? '"ask"' : 'null';
@@ -123,16 +124,27 @@ function bodyText(columns: UpdateColumns, row: number, name: InstrumentName): st
   return orderText(columns, row, name);
 }
 
-/** The line of one update, with its line feed. Numbers of 64 bits other than sequence and position are text. */
+/** Without a definition nobody knows the scale: the plain integers go by other names, so that none is taken for a price. */
+function unscaledText(columns: UpdateColumns, row: number): string {
+  const side = `"side":${sideText(columns.side[row] as number)},"price":null,"quantity":null`;
+  const raw = `"raw_price":"${columns.price[row]}","raw_quantity":"${columns.quantity[row]}"`;
+  return `${side},${raw},"order_id":"${columns.orderId[row]}","bid":null,"ask":null`;
+}
+
+/**
+ * The line of one update, with its line feed. Numbers of 64 bits other than sequence and position are text, prices and
+ * quantities exact decimals. Until the definition of an instrument has come, symbol and prices are null.
+ */
 export function updateLine(columns: UpdateColumns, row: number, lookup: InstrumentLookup): string {
   const instrument = columns.instrument[row] as number;
-  const known = lookup(instrument);
-  const name = known ?? no_name;
-  const symbol = instrument === 0 ? 'null' : jsonText(known?.name ?? `#${instrument}`);
-  const kind = JSON.stringify(kindName(columns.kind[row] as number));
+  const name = instrument === 0 ? channel_name : lookup(instrument);
+  const kind = jsonText(kindName(columns.kind[row] as number));
   const head = `{"sequence":${columns.sequence[row]},"position":${columns.position[row]},"time":"${columns.time[row]}"`;
-  const best = instrument === 0 ? '"bid":null,"ask":null' : bestText(columns, row, name);
   const flags = flagText(columns.flags[row] as number);
+  if (name === undefined)
+    return `${head},"symbol":null,"instrument":${instrument},"kind":${kind},${unscaledText(columns, row)},"flags":${flags}}\n`;
+  const symbol = instrument === 0 ? 'null' : jsonText(name.name);
+  const best = instrument === 0 ? '"bid":null,"ask":null' : bestText(columns, row, name);
   return `${head},"symbol":${symbol},"kind":${kind},${bodyText(columns, row, name)},${best},"flags":${flags}}\n`;
 }
 
