@@ -39,6 +39,7 @@ enum class ApplyResult : std::uint8_t {
   unknown_kind,
 };
 constexpr std::size_t apply_results = 14;
+constexpr std::size_t refusals_from = static_cast<std::size_t>(ApplyResult::unknown_order);  // what comes before is none
 const char* name_of(ApplyResult result);
 
 struct Order {

@@ -41,7 +41,7 @@ std::vector<std::string> publisher_counter_names() {
                                     "sendCallsA",    "datagramsFailedA", "lastErrorA",      "datagramsB",
                                     "bytesB",        "sendCallsB",     "datagramsFailedB",  "lastErrorB",
                                     "loopNsMax"};
-  for (std::size_t result = 0; result < book::apply_results; ++result) {
+  for (std::size_t result = book::refusals_from; result < book::apply_results; ++result) {
     names.push_back(std::string("refused.") + book::name_of(static_cast<book::ApplyResult>(result)));
   }
   return names;
@@ -363,8 +363,8 @@ void Publisher::publish_counters() {
       counters_.set(static_cast<PublisherCounter>(first + index), figures[index]);
     }
   }
-  for (std::size_t result = 0; result < book::apply_results; ++result) {
-    const auto name = static_cast<PublisherCounter>(static_cast<std::size_t>(refused_first) + result);
+  for (std::size_t result = book::refusals_from; result < book::apply_results; ++result) {
+    const auto name = static_cast<PublisherCounter>(static_cast<std::size_t>(refused_first) + result - book::refusals_from);
     counters_.set(name, sequencer.refused[result]);
   }
 }

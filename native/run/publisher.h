@@ -47,8 +47,8 @@ enum class PublisherCounter : std::uint8_t {
   datagrams_failed_b,
   last_error_b,
   loop_ns_max,         // longest time from one look at the clock to the next
-  refused_first,       // then one for each book::ApplyResult
-  refused_last = refused_first + book::apply_results - 1,
+  refused_first,       // then one for each refusal of book::ApplyResult
+  refused_last = refused_first + book::apply_results - book::refusals_from - 1,
   count_,
 };
 std::vector<std::string> publisher_counter_names();

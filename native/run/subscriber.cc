@@ -58,7 +58,7 @@ std::vector<std::string> subscriber_counter_names() {
   for (std::size_t status = 0; status < encode::packet_statuses; ++status) {
     names.push_back(std::string("packet.") + encode::name_of(static_cast<PacketStatus>(status)));
   }
-  for (std::size_t result = 0; result < book::apply_results; ++result) {
+  for (std::size_t result = book::refusals_from; result < book::apply_results; ++result) {
     names.push_back(std::string("refused.") + book::name_of(static_cast<book::ApplyResult>(result)));
   }
   return names;
@@ -188,6 +188,7 @@ void Subscriber::adopt(std::uint64_t session) {
   push(SessionEvent{session});
   {
     const std::lock_guard lock(mutex_);
+    missing_.clear();
     if (known_.empty()) return;
     known_.clear();
   }
@@ -289,6 +290,7 @@ void Subscriber::export_positions_before(std::uint64_t position) {
     ExportEvent event{0, export_books(replica_, 0, options_.export_orders)};
     event.books.session = tracker_.current();
     event.books.position = export_due_;
+    publish_counters();  // who gets the books reads figures that are no older
     push(std::move(event));
     ++exports_done_;
     export_due_ = exports_done_ < options_.export_positions.size() ? options_.export_positions[exports_done_]
@@ -339,8 +341,14 @@ void Subscriber::check_end() {
 }
 
 void Subscriber::serve_requests() {
-  // Half an event is no state to show; the rest of it is on its way.
-  if (replica_.sequence() != replica_.event_sequence()) return;
+  // Half an event is no state to show. The rest of it is on its way, or has been lost: then the state is told as it
+  // is, and not as whole.
+  const bool half_event = replica_.sequence() != replica_.event_sequence();
+  if (half_event) {
+    if (half_event_since_ns_ == 0) half_event_since_ns_ = now_ns_;
+    if (now_ns_ - half_event_since_ns_ < options_.silence_ns) return;
+  }
+  half_event_since_ns_ = 0;
   std::vector<Request> requests;
   {
     const std::lock_guard lock(mutex_);
@@ -350,6 +358,7 @@ void Subscriber::serve_requests() {
   for (const Request& request : requests) {
     ExportEvent event{request.id, export_books(replica_, request.instrument, request.orders)};
     event.books.session = tracker_.current();
+    event.books.whole = event.books.whole && !half_event;
     push(std::move(event));
   }
 }
@@ -489,8 +498,8 @@ void Subscriber::publish_counters() {
     errors += receivers_[line]->receive_errors();
   }
   counters_.set(receive_errors, errors);
-  for (std::size_t result = 0; result < book::apply_results; ++result) {
-    counters_.set(nth(refused_first, result), replica.refused[result]);
+  for (std::size_t result = book::refusals_from; result < book::apply_results; ++result) {
+    counters_.set(nth(refused_first, result - book::refusals_from), replica.refused[result]);
   }
 }
 

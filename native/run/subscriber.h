@@ -71,8 +71,8 @@ enum class SubscriberCounter : std::uint8_t {
   loop_ns_max,
   packet_first,         // then one for each encode::PacketStatus
   packet_last = packet_first + encode::packet_statuses - 1,
-  refused_first,        // then one for each book::ApplyResult
-  refused_last = refused_first + book::apply_results - 1,
+  refused_first,        // then one for each refusal of book::ApplyResult
+  refused_last = refused_first + book::apply_results - book::refusals_from - 1,
   count_,
 };
 std::vector<std::string> subscriber_counter_names();
@@ -216,6 +216,7 @@ class Subscriber {
   bool end_told_ = false;
   std::size_t exports_done_ = 0;
   std::uint64_t export_due_ = std::numeric_limits<std::uint64_t>::max();
+  std::int64_t half_event_since_ns_ = 0;  // an export has waited for the end of an event since then
   std::uint64_t mismatches_told_ = 0;
   std::uint64_t lost_told_ = 0;
   std::uint64_t delivered_told_ = 0;
