@@ -57,7 +57,12 @@
       'target_name': 'depthcast',
       'dependencies': ['depthcast_core'],
       'sources': ['<!@(node tools/sources.mjs binding)'],
-      'defines': ['NAPI_VERSION=8', 'NODE_ADDON_API_DISABLE_CPP_EXCEPTIONS'],
+      'defines': [
+        'NAPI_VERSION=8',
+        'NODE_ADDON_API_DISABLE_CPP_EXCEPTIONS',
+        # A callback that is called while its worker is being terminated cannot throw, and must not abort the process.
+        'NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS',
+      ],
       'cflags': [
         '-isystem', '<(node_root_dir)/include/node',
         '-isystem', '<(module_root_dir)/<!(node -p "require(\'node-addon-api\').include_dir")',

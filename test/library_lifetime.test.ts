@@ -52,7 +52,7 @@ t.test('workersEndByThemselvesOrInTheMiddle', async (t) => {
 });
 
 t.test('opensAndClosesAgainAndAgainWithoutGrowth', async (t) => {
-  const outcome = await run('cycles', 57, '200');
+  const outcome = await run('cycles', 57, '100');
   t.match(outcome, quiet);
   const { rss, descriptors, threads } = JSON.parse(outcome.output);
   // One feed takes several MiB; what garbage collection leaves varies by some tens of them, whatever the cycles.

@@ -26,6 +26,7 @@ Napi::Value checksum(const Napi::CallbackInfo& info) {
 }
 
 Napi::Object initialize(Napi::Env env, Napi::Object exports) {
+  OpenObjects::attach(env);
   exports.Set("Publisher", PublisherBinding::define(env));
   exports.Set("Subscriber", SubscriberBinding::define(env));
   exports.Set("Books", BooksBinding::define(env));

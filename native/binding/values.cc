@@ -22,6 +22,13 @@ void rethrow_to_javascript(Napi::Env env) {
   }
 }
 
+void OpenObjects::attach(Napi::Env env) {
+  env.SetInstanceData(new OpenObjects());  // goes with the environment, after its cleanup hooks
+  const auto process = env.Global().Get("process").As<Napi::Object>();
+  const auto listener = Napi::Function::New(env, [](const Napi::CallbackInfo& info) { of(info.Env()).end_all(); });
+  process.Get("on").As<Napi::Function>().Call(process, {Napi::String::New(env, "exit"), listener});
+}
+
 book::BookLimits read_limits(const Fields& fields) {
   book::BookLimits limits;
   limits.orders_max = fields.number<std::uint32_t>("ordersMax");

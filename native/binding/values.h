@@ -114,14 +114,41 @@ Array copy_to_array(Napi::Env env, const Vector& values) {
   return array;
 }
 
-// Ends native threads when the environment goes (a worker that exits, process.exit in the middle), and keeps the
-// wrapped object alive until it is closed. Owner: an ObjectWrap with a method shut_down().
+// What one environment holds open. process.exit() in a main thread runs no cleanup hooks, but emits 'exit': then it is
+// ended from there.
+class OpenObjects {
+ public:
+  using End = void (*)(void* object);
+  // Called once, when the addon is loaded into an environment.
+  static void attach(Napi::Env env);
+  static OpenObjects& of(Napi::Env env) { return *env.GetInstanceData<OpenObjects>(); }
+
+  void add(void* object, End end) { open_.push_back({object, end}); }
+  void remove(void* object) {
+    std::erase_if(open_, [&](const Entry& entry) { return entry.object == object; });
+  }
+  void end_all() {
+    // Each one removes itself.
+    while (!open_.empty()) open_.back().end(open_.back().object);
+  }
+
+ private:
+  struct Entry {
+    void* object;
+    End end;
+  };
+  std::vector<Entry> open_;
+};
+
+// Ends native threads when the environment goes (a worker that is terminated, process.exit in the middle), and keeps the
+// wrapped object alive until it is closed. Owner: an ObjectWrap with a method shut_down() that calls close() first.
 template <typename Owner>
 class Lifetime {
  public:
   void open(Owner* owner) {
     owner_ = owner;
     owner->Ref();
+    OpenObjects::of(owner->Env()).add(this, end);
     napi_add_env_cleanup_hook(owner->Env(), on_exit, this);
   }
   // Returns false when it was closed already.
@@ -129,12 +156,14 @@ class Lifetime {
     Owner* owner = std::exchange(owner_, nullptr);
     if (owner == nullptr) return false;
     napi_remove_env_cleanup_hook(owner->Env(), on_exit, this);
+    OpenObjects::of(owner->Env()).remove(this);
     if (!exiting_) owner->Unref();
     return true;
   }
   bool is_open() const { return owner_ != nullptr; }
 
  private:
+  static void end(void* self) { static_cast<Lifetime*>(self)->owner_->shut_down(); }
   static void on_exit(void* self) {
     auto* lifetime = static_cast<Lifetime*>(self);
     lifetime->exiting_ = true;

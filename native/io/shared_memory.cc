@@ -27,7 +27,9 @@ SharedMemory SharedMemory::create(const std::string& path, std::size_t bytes) {
     file = FileDescriptor(::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
     if (!file.open()) fail("create", path);
     memory.path_ = path;
-    if (ftruncate(file.get(), static_cast<off_t>(bytes)) != 0) fail("size", path);
+    // All of it now: where memory is short, this says so, and not a SIGBUS at some later write.
+    errno = posix_fallocate(file.get(), 0, static_cast<off_t>(bytes));
+    if (errno != 0) fail("size", path);
     flags = MAP_SHARED;
   }
   memory.data_ = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, flags, file.get(), 0);
@@ -40,7 +42,8 @@ SharedMemory SharedMemory::create(const std::string& path, std::size_t bytes) {
 }
 
 SharedMemory SharedMemory::open(const std::string& path) {
-  FileDescriptor file(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
+  // O_NONBLOCK: whoever has put a pipe there must not keep us waiting.
+  FileDescriptor file(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
   if (!file.open()) fail("open", path);
   struct stat status {};
   if (fstat(file.get(), &status) != 0) fail("look at", path);

@@ -245,7 +245,7 @@ UdpReceiver::Received UdpReceiver::inspect(std::size_t index) {
     const in_addr_t from = names_[index].sin_addr.s_addr;
     result.accepted =
         std::any_of(sources_.begin(), sources_.end(), [&](const in_addr& source) { return source.s_addr == from; });
-    if (!result.accepted) ++foreign_sources_;
+    if (!result.accepted) foreign_sources_ += length <= result.segment ? 1 : (length - 1) / result.segment + 1;
   }
   return result;
 }

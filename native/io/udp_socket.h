@@ -92,11 +92,13 @@ class UdpReceiver {
     for (int index = 0; index < received; ++index) {
       const Received batch = inspect(static_cast<std::size_t>(index));
       if (!batch.accepted) continue;
-      for (std::size_t offset = 0; offset < batch.length; offset += batch.segment) {
+      std::size_t offset = 0;
+      do {  // an empty datagram is one, too
         const std::size_t length = std::min(batch.segment, batch.length - offset);
         on_datagram(aligned(batch.data + offset, length));
         ++datagrams;
-      }
+        offset += batch.segment;
+      } while (offset < batch.length);
     }
     return datagrams;
   }
@@ -104,9 +106,10 @@ class UdpReceiver {
   int descriptor() const { return socket_.get(); }
   // Granted by the kernel, as it counts them (twice what was asked for where it allowed all).
   int receive_buffer_bytes() const { return granted_bytes_; }
-  // Datagrams that the kernel dropped because the receive buffer was full.
+  // Datagrams that the kernel dropped because the receive buffer was full, as it tells with the next one that it keeps.
+  // Where it coalesces, a run of them (up to 64) counts as one.
   std::uint64_t kernel_drops() const { return kernel_drops_; }
-  // From an address that is not among the sources.
+  // Datagrams from an address that is not among the sources.
   std::uint64_t foreign_sources() const { return foreign_sources_; }
   std::uint64_t receive_errors() const { return receive_errors_; }
 

@@ -21,14 +21,14 @@ void Parker::sleep(std::int64_t timeout_ns) {
   const timespec timeout{timeout_ns / 1'000'000'000, timeout_ns % 1'000'000'000};
   // Sleeps only while the state is still `asleep`; whatever ends it, the caller looks for work again.
   syscall(SYS_futex, reinterpret_cast<std::uint32_t*>(&state_), FUTEX_WAIT_PRIVATE, asleep, &timeout, nullptr, 0);
-  state_.store(awake, std::memory_order_relaxed);
+  get_up();
 }
 
 void Parker::wake() {
   // A read-modify-write, since a plain load could be done before the work published above is visible: pairs with
-  // the store in prepare(). (A fence would do as well, but ThreadSanitizer does not model fences.)
-  if (state_.fetch_add(0, std::memory_order_seq_cst) != asleep) return;
-  if (state_.exchange(awake, std::memory_order_seq_cst) == asleep) {
+  // those in prepare() and get_up(). (A fence would do as well, but ThreadSanitizer does not model fences.)
+  if (state_.fetch_add(0, std::memory_order_acq_rel) != asleep) return;
+  if (state_.exchange(awake, std::memory_order_acq_rel) == asleep) {
     syscall(SYS_futex, reinterpret_cast<std::uint32_t*>(&state_), FUTEX_WAKE_PRIVATE, 1, nullptr, nullptr, 0);
   }
 }

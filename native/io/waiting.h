@@ -31,10 +31,11 @@ class Parker {
  public:
   // The sleeper: announces that it is about to sleep. Must look for work once more afterwards, then sleep or cancel.
   void prepare() {
-    // Pairs with the read-modify-write in wake(): either the sleeper sees the work or the waker sees `asleep`.
-    state_.store(asleep, std::memory_order_seq_cst);
+    // Pairs with the read-modify-write in wake(): of the two, the later one reads from the earlier. Hence either the
+    // sleeper sees the work or the waker sees `asleep`. A plain store would read nothing.
+    state_.exchange(asleep, std::memory_order_acq_rel);
   }
-  void cancel() { state_.store(awake, std::memory_order_relaxed); }
+  void cancel() { get_up(); }
   // Returns when woken, or after `timeout_ns`.
   void sleep(std::int64_t timeout_ns);
   // After having made work visible. Costs one locked instruction unless someone sleeps.
@@ -43,6 +44,11 @@ class Parker {
  private:
   static constexpr std::uint32_t awake = 0;
   static constexpr std::uint32_t asleep = 1;
+
+  void get_up() {
+    // Pairs with wake(): the work of a wake-up that found nobody asleep is seen by the next look.
+    state_.exchange(awake, std::memory_order_acq_rel);
+  }
   std::atomic<std::uint32_t> state_{awake};
 };
 

@@ -16,7 +16,6 @@ using book::ApplyResult;
 using book::Book;
 using book::BookLimits;
 using book::Sequencer;
-using ingest::DefinitionData;
 using ingest::InputCell;
 using ingest::InputEvent;
 using ingest::InputKind;

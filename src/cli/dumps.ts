@@ -8,6 +8,19 @@ import { messageOf, say } from './failure.js';
 
 const snapshot_ms_max = 30_000;
 
+/**
+ * /dev/stdout that is a pipe leads to no name. writeDump would take it for a new file and rename its own over the link,
+ * which as root replaces /dev/stdout for the whole machine.
+ */
+function refuseNameless(file: string): void {
+  try {
+    // Not realpathSync itself, which stops at the pipe instead of failing.
+    realpathSync.native(file);
+  } catch {
+    throw new Error('it is a pipe without a name, expected a file');
+  }
+}
+
 /** Says early what would go wrong hours later: a folder that is missing or may not be written. Throws Error. */
 export function checkDumpFile(file: string, at: readonly bigint[]): void {
   try {
@@ -15,9 +28,7 @@ export function checkDumpFile(file: string, at: readonly bigint[]): void {
     if (found?.isDirectory()) throw new Error('it is a folder');
     const plain = found === undefined || found.isFile();
     if (!plain && at.length > 0) throw new Error('dumps at positions need a file to be named after');
-    // /dev/stdout that is a pipe has no name of its own. writeDump would take it for a new file and rename its own over
-    // the link, which as root replaces /dev/stdout for the whole machine.
-    if (!plain) realpathSync.native(file);
+    if (!plain) refuseNameless(file);
     accessSync(plain ? dirname(file) : file, constants.W_OK);
   } catch (error) {
     throw new Error(`cannot write the dump ${file}: ${messageOf(error)}`);

@@ -7,7 +7,7 @@ import { exit_failure, say } from './failure.js';
 import { inspectCommandOptions } from './inspect_options.js';
 import { readOptions } from './options.js';
 import { Output } from './output.js';
-import { listenForStop } from './stopping.js';
+import { dieStopped, listenForStop } from './stopping.js';
 
 const flush_ms_max = 60_000;
 
@@ -23,13 +23,8 @@ export async function inspect(name: string, given: Record<string, unknown>): Pro
   const output = new Output();
   const file = await openItchFile(name, options);
   try {
-    const found = await Promise.race([
-      addon.inspectItch(file.take()),
-      stopping.requested.then(() => undefined),
-      output.closed.then(() => undefined),
-    ]);
-    if (found === undefined)
-      return { exitCode: stopping.reason === undefined ? 0 : 1, reason: 'signal', detail: stopping.reason ?? '' };
+    const found = await Promise.race([addon.inspectItch(file.take()), stopping.requested.then(() => undefined)]);
+    if (found === undefined) return dieStopped(stopping.reason ?? 'SIGTERM');
     const inspection = { ...found, file: name, fault: faultOf(found, file) };
     output.write(`${inspectionLines(inspection, json).join('\n')}\n`);
     await output.flush(flush_ms_max);

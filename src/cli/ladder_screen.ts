@@ -86,8 +86,9 @@ export class LadderScreen {
   #drawNow(): void {
     const { terminal } = this.#options;
     if (terminal !== undefined && !this.#entered) return;
-    if (terminal === undefined) this.#output.write(`${this.#lines(sizeOf({})).join('\n')}\n\n`);
-    else this.#output.write(frame(this.#lines(sizeOf(terminal)), sizeOf(terminal).rows));
+    const size = sizeOf(terminal ?? {});
+    if (terminal === undefined) this.#output.write(`${this.#lines(size).join('\n')}\n\n`);
+    else this.#output.write(frame(this.#lines(size), size));
   }
 
   #lines({ columns, rows }: Size): string[] {

@@ -6,7 +6,7 @@ import type { CommandEnd } from './command.js';
 import { messageOf, say, UsageError } from './failure.js';
 import { readOptions } from './options.js';
 import { simulate_rules, simulateCommandOptions } from './simulate_options.js';
-import { listenForStop } from './stopping.js';
+import { dieStopped, listenForStop } from './stopping.js';
 
 interface Target {
   /** Where the bytes go. */
@@ -37,12 +37,13 @@ export async function simulate(given: Record<string, unknown>): Promise<CommandE
     if (messages === undefined) {
       await removeGrowing(target);
       say(`stopped: ${out} was not written`);
-      return { exitCode: 1, reason: 'signal', detail: stopping.reason ?? '' };
+      return dieStopped(stopping.reason ?? 'SIGTERM');
     }
     const { size } = await stat(target.growing);
     if (target.name !== undefined) await rename(target.growing, target.name);
+    const length = target.name === undefined ? '' : ` ${bytes(size)},`;
     const seconds = (performance.now() - started_ms) / 1_000;
-    say(`${out}: ${grouped(messages)} messages, ${bytes(size)}, seed ${options.seed}, ${seconds.toFixed(1)} s`);
+    say(`${out}: ${grouped(messages)} messages,${length} seed ${options.seed}, ${seconds.toFixed(1)} s`);
     return { exitCode: 0, reason: 'done', detail: out };
   } catch (error) {
     await removeGrowing(target);

@@ -19,4 +19,5 @@ Examples:
   depthcast simulate --out tiny.itch50 --messages 1000 --seed 7 && depthcast inspect tiny.itch50
 
 The same options give the same bytes on every machine.
-Exit code: 0 when the file is complete, 1 where it cannot be written (nothing is left behind), 2 for wrong options.`;
+Exit code: 0 when the file is complete, 1 where it cannot be written, 2 for wrong options; a signal ends it as it ends any
+program (130 for Ctrl-C). Nothing is left behind then.`;

@@ -8,6 +8,7 @@ import { exit_failure, say } from './failure.js';
 import { chooseLines, readOptions, toFlags } from './options.js';
 import { start_rules, startCommandOptions } from './start_options.js';
 import { listenForStop, type Stopping, within } from './stopping.js';
+import { checkSymbol } from './subscribe_options.js';
 
 type StartOptions = z.output<typeof startCommandOptions>;
 
@@ -53,6 +54,7 @@ async function supervise(children: readonly Child[], stopping: Stopping): Promis
 /** Rejects with ConfigError or UsageError for wrong options. */
 export async function start(given: Record<string, unknown>): Promise<CommandEnd> {
   const options = readOptions(startCommandOptions, given, start_rules, chooseLines);
+  checkSymbol(options.symbol);
   const stopping = listenForStop();
   const session = BigInt(Date.now()) * 1_000_000n;
   const terminal = process.stdout.isTTY && process.env.TERM !== 'dumb';

@@ -4,7 +4,7 @@
 export type StopReason = 'SIGINT' | 'SIGTERM' | 'SIGHUP' | 'parent ended';
 
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
-const exit_codes = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
+type StopSignal = (typeof signals)[number];
 
 /** A terminal and a parent process may both tell within this time; only later ones mean impatience. */
 const repeat_ms = 700;
@@ -18,7 +18,7 @@ export interface Stopping {
 }
 
 /**
- * Listens from now on. A second signal, when the user has lost patience, exits at once with 128 + its number. A command
+ * Listens from now on. A second signal, when the user has lost patience, ends the process at once. A command
  * that was started with an IPC channel ends when that closes, so that nothing outlives its parent, not even one that was
  * killed; the channel itself keeps no process alive.
  */
@@ -34,9 +34,8 @@ export function listenForStop(): Stopping {
     resolve(reason);
   };
   const onSignal = (signal: NodeJS.Signals) => {
-    const known = signal as (typeof signals)[number];
-    if (state.reason !== undefined && performance.now() - state.at_ms > repeat_ms) process.exit(exit_codes[known]);
-    request(known);
+    if (state.reason !== undefined && performance.now() - state.at_ms > repeat_ms) dieBy(signal);
+    request(signal as StopSignal);
   };
   const onDisconnect = () => request('parent ended');
   for (const signal of signals) process.on(signal, onSignal);
@@ -52,6 +51,22 @@ export function listenForStop(): Stopping {
       process.off('disconnect', onDisconnect);
     },
   };
+}
+
+/** Ends the process as the signal would have: at once, whatever native threads are doing; what listens to "exit" is heard. */
+function dieBy(signal: NodeJS.Signals): void {
+  process.emit('exit', 1);
+  process.removeAllListeners(signal);
+  process.kill(process.pid, signal);
+}
+
+/**
+ * For a command that was stopped in the middle of what it was to do, and so has not done it. process.exit would wait for
+ * the work that a native thread is busy with.
+ */
+export async function dieStopped(reason: StopReason): Promise<never> {
+  dieBy(reason === 'parent ended' ? 'SIGTERM' : reason);
+  return new Promise(() => {});
 }
 
 /** Waits for `work`, but not longer than `ms`; rejects then, so that no end of a command can hang. */

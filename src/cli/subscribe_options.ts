@@ -63,8 +63,12 @@ export function checkSubscribe(options: SubscribeCommandOptions): void {
   if (options.dump === undefined && options.dumpAt.length > 0)
     throw new ConfigError('--dump-at needs --dump: the files are named after that one');
   if (options.dump === undefined && options.l3) throw new ConfigError('--l3 needs --dump: it says what dumps hold');
-  if (options.view === 'ladder' && options.symbol.length > 1)
-    throw new ConfigError(`--symbol is "${options.symbol.join(',')}", expected one symbol for --view ladder`);
+  if (options.view === 'ladder') checkSymbol(options.symbol);
+}
+
+/** A ladder shows one book. Throws ConfigError. */
+export function checkSymbol(symbols: readonly string[]): void {
+  if (symbols.length > 1) throw new ConfigError(`--symbol is "${symbols.join(',')}", expected one symbol for a ladder`);
 }
 
 export const subscribe_examples = `

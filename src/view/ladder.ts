@@ -57,7 +57,9 @@ const exponent_min = -128;
 const price_width_max = 24;
 
 function priceText(price: bigint, exponent: number): string {
-  return fit(groupedDecimal(decimal(price, exponent)), price_width_max);
+  const text = decimal(price, exponent);
+  const nice = groupedDecimal(text);
+  return fit(nice.length <= price_width_max ? nice : text, price_width_max);
 }
 
 /** Widths of the columns: the price is never cut, and what matters least goes first where room is short. */
@@ -127,13 +129,15 @@ export function spreadText(book: LadderBook): string {
 
 function rule(text: string, width: number, look: Look): string {
   const line = look.unicode ? '─' : '-';
-  const head = `${line.repeat(3)} ${text} `;
+  // Where there is no room for both figures, the first one stays whole.
+  const shown = text.length <= width - 5 ? text : fit(text.split('  ')[0] ?? '', width - 5);
+  const head = `${line.repeat(3)} ${shown} `;
   return styled(head + line.repeat(Math.max(0, width - head.length)), look, 'dim');
 }
 
 function titleLine(book: LadderBook, width: number, look: Look): string {
-  const symbol = printable(book.symbol);
   const words = `  ${book.status}  ${book.state}`;
+  const symbol = fit(printable(book.symbol), width - words.length);
   const time = book.timeNs === 0n ? '' : `${timeOfDay(book.timeNs)} UTC`;
   const room = width - symbol.length - words.length - time.length;
   const state_style: Style = book.state === state_good ? 'green' : 'yellow';
@@ -145,7 +149,7 @@ function totalsLine(book: LadderBook, bids: readonly Level[], asks: readonly Lev
   const one = (word: string, levels: readonly Level[]) =>
     `${word} ${quantityText(sum(levels), book.quantityExponent, 14)} in ${grouped(levels.length)}`;
   const text = `${one('bids', bids)}, ${one('asks', asks)} levels`;
-  return text.length <= width ? text : `${one('bids', bids)}, ${one('asks', asks)}`;
+  return text.length <= width ? text : fit(`${one('bids', bids)}, ${one('asks', asks)}`, width);
 }
 
 /**

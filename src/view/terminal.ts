@@ -2,6 +2,7 @@
  * What a stream of output can show: colours, symbols beyond ASCII, its size. Decided once from the stream and the
  * environment; everything that draws takes the answer as a value, so that it stays pure.
  */
+import { stripVTControlCharacters } from 'node:util';
 
 /** The part of a writable stream that matters here. */
 export interface TerminalStream {
@@ -62,15 +63,21 @@ export function styled(text: string, look: Look, ...styles: Style[]): string {
 }
 
 export const screen = {
-  enter: '\x1b[?1049h\x1b[?25l',
-  leave: '\x1b[?25h\x1b[?1049l',
+  enter: '\x1b[?1049h\x1b[?25l\x1b[?7l',
+  leave: '\x1b[?7h\x1b[?25h\x1b[?1049l',
   home: '\x1b[H',
   clearRight: '\x1b[K',
   clearBelow: '\x1b[J',
 } as const;
 
-/** One frame for a terminal: overwrites what stood there, line by line, so that nothing flickers. */
-export function frame(lines: readonly string[], rows: number): string {
+/**
+ * One frame for a terminal: overwrites what stood there, line by line, so that nothing flickers. A line as wide as the
+ * terminal is not cleared behind its end, where the cursor still stands on its last character.
+ */
+export function frame(lines: readonly string[], { columns, rows }: Size): string {
   const shown = lines.slice(0, rows);
-  return `${screen.home}${shown.map((line) => line + screen.clearRight).join('\r\n')}${screen.clearBelow}`;
+  const cleared = shown.map((line) =>
+    stripVTControlCharacters(line).length < columns ? line + screen.clearRight : line,
+  );
+  return screen.home + cleared.join('\r\n') + (shown.length < rows ? `\r\n${screen.clearBelow}` : '');
 }

@@ -33,6 +33,8 @@ export interface RelayOptions {
   faults: Record<LineName, LineFaults>;
   /** A number that one line has lost is never lost on the other. */
   neverBoth?: boolean;
+  /** Datagrams with one of these numbers are dropped on both lines, whatever the shares say. */
+  lose?: readonly number[];
 }
 
 const fault_numbers: Record<keyof LineFaults, number> = { drop: 1, corrupt: 2, duplicate: 3, reorder: 4, delay: 5 };
@@ -208,8 +210,10 @@ export class Relay {
       chance(line.faults[fault] ?? 0, this.#options.seed, line.name.charCodeAt(0), fault_numbers[fault], key);
     const word = hashOf(this.#options.seed, line.name.charCodeAt(0), key);
     if (head.count > 0) this.#log.mark('received', line.name, head);
-    const spared = this.#isSpared(line, head);
-    if (!spared && hit('drop')) {
+    const lost =
+      this.#options.lose?.some((number) => number >= head.first && number < head.first + head.count) ?? false;
+    const spared = !lost && this.#isSpared(line, head);
+    if (lost || (!spared && hit('drop'))) {
       line.dropped++;
       return;
     }
