@@ -106,10 +106,10 @@ export const simulateOptions = z.strictObject({
   seed: unsigned64().default(1n).describe('same seed, same bytes'),
   symbols: wholeNumber(1, 10_000).default(100).describe('symbols'),
   messages: unsigned64().default(0n).describe('messages in all; 0: endless'),
-  liveOrders: wholeNumber(1, 16_000_000)
-    .default(20_000)
-    .describe('live orders that the flow keeps about'),
-  messageIntervalNs: wholeNumber(0, 60_000_000_000).default(50_000).describe('mean time between messages, in ns of event time'),
+  liveOrders: wholeNumber(1, 16_000_000).default(20_000).describe('live orders that the flow keeps about'),
+  messageIntervalNs: wholeNumber(0, 60_000_000_000)
+    .default(50_000)
+    .describe('mean time between messages, in ns of event time'),
 });
 
 export const serveOptions = z

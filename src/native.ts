@@ -242,7 +242,10 @@ export interface NativeOrderPlace {
 export interface NativeSubscriber {
   start(): void;
   close(): void;
-  /** Moves waiting updates to the columns, whole events only; returns how many messages. */
+  /**
+   * Moves updates to the columns, whole events only; returns how many messages. Only those that came before the last
+   * drainEvents(): call that first, so that definitions are known before the updates that name them.
+   */
   drainUpdates(): number;
   drainEvents(): NativeFeedEvent[];
   /** Asks the receiver's thread for an export (instrument 0: all); the result comes as an event with this id. */

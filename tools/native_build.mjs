@@ -50,7 +50,19 @@ function run(command, parameters, environment = {}) {
 
 /** What the Makefile in build/ depends on. */
 function configurationWanted() {
-  const folders = ['core', 'ingest', 'book', 'encode', 'arbitrate', 'journal', 'io', 'run', 'binding', 'test', 'perf/native'];
+  const folders = [
+    'core',
+    'ingest',
+    'book',
+    'encode',
+    'arbitrate',
+    'journal',
+    'io',
+    'run',
+    'binding',
+    'test',
+    'perf/native',
+  ];
   const inputs = [process.version, readFileSync(join(root, 'binding.gyp'), 'utf8'), ...sources(folders)];
   return createHash('sha256').update(inputs.join('\n')).digest('hex');
 }

@@ -27,23 +27,26 @@ T big_of(const Napi::CallbackInfo& info, std::size_t index, const char* name) {
 }  // namespace
 
 Napi::Function BooksBinding::define(Napi::Env env) {
-  return DefineClass(env, "Books",
-                     {InstanceMethod<&BooksBinding::apply>("apply"),
-                      InstanceMethod<&BooksBinding::end_event>("endEvent"),
-                      InstanceMethod<&BooksBinding::levels>("levels"),
-                      InstanceMethod<&BooksBinding::orders>("orders"),
-                      InstanceMethod<&BooksBinding::order>("order"),
-                      InstanceMethod<&BooksBinding::digest>("digest"),
-                      InstanceMethod<&BooksBinding::live_orders>("liveOrders"),
-                      InstanceMethod<&BooksBinding::audit>("audit"),
-                      InstanceMethod<&BooksBinding::depth>("depth")});
+  return DefineClass(
+      env, "Books",
+      {InstanceMethod<&BooksBinding::apply>("apply"), InstanceMethod<&BooksBinding::end_event>("endEvent"),
+       InstanceMethod<&BooksBinding::levels>("levels"), InstanceMethod<&BooksBinding::orders>("orders"),
+       InstanceMethod<&BooksBinding::order>("order"), InstanceMethod<&BooksBinding::digest>("digest"),
+       InstanceMethod<&BooksBinding::live_orders>("liveOrders"), InstanceMethod<&BooksBinding::audit>("audit"),
+       InstanceMethod<&BooksBinding::depth>("depth")});
 }
 
 BooksBinding::BooksBinding(const Napi::CallbackInfo& info) : Napi::ObjectWrap<BooksBinding>(info) {
   guard(info.Env(), [&] {
     book_ = std::make_unique<book::Book>(read_limits(Fields(info.Env(), info[0])));
+    // So that the collector knows what it holds by holding this small object.
+    Napi::MemoryManagement::AdjustExternalMemory(info.Env(), static_cast<std::int64_t>(book_->bytes()));
     return info.Env().Undefined();
   });
+}
+
+void BooksBinding::Finalize(Napi::BasicEnv env) {
+  if (book_ != nullptr) Napi::MemoryManagement::AdjustExternalMemory(env, -static_cast<std::int64_t>(book_->bytes()));
 }
 
 std::uint32_t BooksBinding::instrument_of(const Napi::CallbackInfo& info, std::size_t index) const {

@@ -13,6 +13,7 @@ class BooksBinding final : public Napi::ObjectWrap<BooksBinding> {
  public:
   static Napi::Function define(Napi::Env env);
   explicit BooksBinding(const Napi::CallbackInfo& info);
+  void Finalize(Napi::BasicEnv env) override;
 
  private:
   Napi::Value apply(const Napi::CallbackInfo& info);

@@ -3,13 +3,15 @@
 #include <stdexcept>
 #include <utility>
 
-#include "binding/values.h"
 #include "binding/sources_options.h"
+#include "binding/values.h"
 
 namespace depthcast::binding {
 namespace {
 
-run::Pacing read_pacing(const Fields& fields) { return {fields.number<double>("speed"), fields.number<double>("rate")}; }
+run::Pacing read_pacing(const Fields& fields) {
+  return {fields.number<double>("speed"), fields.number<double>("rate")};
+}
 
 run::PublisherOptions read_options(const Fields& fields) {
   run::PublisherOptions options;
@@ -47,16 +49,14 @@ const char* name_of(run::SourceEndReason reason) {
 }  // namespace
 
 Napi::Function PublisherBinding::define(Napi::Env env) {
-  return DefineClass(env, "Publisher",
-                     {InstanceMethod<&PublisherBinding::source_itch>("sourceItch"),
-                      InstanceMethod<&PublisherBinding::source_simulate>("sourceSimulate"),
-                      InstanceMethod<&PublisherBinding::start>("start"),
-                      InstanceMethod<&PublisherBinding::release>("release"),
-                      InstanceMethod<&PublisherBinding::stop>("stop"),
-                      InstanceMethod<&PublisherBinding::close>("close"),
-                      InstanceMethod<&PublisherBinding::counters>("counters"),
-                      InstanceMethod<&PublisherBinding::depth>("depth"),
-                      InstanceMethod<&PublisherBinding::definitions>("definitions")});
+  return DefineClass(
+      env, "Publisher",
+      {InstanceMethod<&PublisherBinding::source_itch>("sourceItch"),
+       InstanceMethod<&PublisherBinding::source_simulate>("sourceSimulate"),
+       InstanceMethod<&PublisherBinding::start>("start"), InstanceMethod<&PublisherBinding::release>("release"),
+       InstanceMethod<&PublisherBinding::stop>("stop"), InstanceMethod<&PublisherBinding::close>("close"),
+       InstanceMethod<&PublisherBinding::counters>("counters"), InstanceMethod<&PublisherBinding::depth>("depth"),
+       InstanceMethod<&PublisherBinding::definitions>("definitions")});
 }
 
 PublisherBinding::PublisherBinding(const Napi::CallbackInfo& info) : Napi::ObjectWrap<PublisherBinding>(info) {
@@ -171,7 +171,8 @@ Napi::Value PublisherBinding::counters(const Napi::CallbackInfo& info) {
   return guard(info.Env(), [&] {
     auto out = typed_array<Napi::BigUint64Array>(info.Env(), info[0], napi_biguint64_array, "out");
     const std::size_t count = std::min(out.ElementLength(), run::Counters<run::PublisherCounter>::size);
-    for (std::size_t index = 0; lifetime_.is_open() && index < count; ++index) out[index] = publisher_->counters().get(index);
+    for (std::size_t index = 0; lifetime_.is_open() && index < count; ++index)
+      out[index] = publisher_->counters().get(index);
     return info.Env().Undefined();
   });
 }

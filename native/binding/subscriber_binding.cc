@@ -52,17 +52,15 @@ run::SubscriberOptions read_options(const Fields& fields) {
 }  // namespace
 
 Napi::Function SubscriberBinding::define(Napi::Env env) {
-  return DefineClass(env, "Subscriber",
-                     {InstanceMethod<&SubscriberBinding::start>("start"),
-                      InstanceMethod<&SubscriberBinding::close>("close"),
-                      InstanceMethod<&SubscriberBinding::drain_updates>("drainUpdates"),
-                      InstanceMethod<&SubscriberBinding::drain_events>("drainEvents"),
-                      InstanceMethod<&SubscriberBinding::request_export>("requestExport"),
-                      InstanceMethod<&SubscriberBinding::counters>("counters"),
-                      InstanceMethod<&SubscriberBinding::missing>("missing"),
-                      InstanceMethod<&SubscriberBinding::latency>("latency"),
-                      InstanceMethod<&SubscriberBinding::depth>("depth"),
-                      InstanceMethod<&SubscriberBinding::definitions>("definitions")});
+  return DefineClass(
+      env, "Subscriber",
+      {InstanceMethod<&SubscriberBinding::start>("start"), InstanceMethod<&SubscriberBinding::close>("close"),
+       InstanceMethod<&SubscriberBinding::drain_updates>("drainUpdates"),
+       InstanceMethod<&SubscriberBinding::drain_events>("drainEvents"),
+       InstanceMethod<&SubscriberBinding::request_export>("requestExport"),
+       InstanceMethod<&SubscriberBinding::counters>("counters"), InstanceMethod<&SubscriberBinding::missing>("missing"),
+       InstanceMethod<&SubscriberBinding::latency>("latency"), InstanceMethod<&SubscriberBinding::depth>("depth"),
+       InstanceMethod<&SubscriberBinding::definitions>("definitions")});
 }
 
 SubscriberBinding::SubscriberBinding(const Napi::CallbackInfo& info) : Napi::ObjectWrap<SubscriberBinding>(info) {

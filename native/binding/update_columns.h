@@ -5,8 +5,8 @@
 
 #include <cstdint>
 
-#include "core/spsc_ring.h"
 #include "book/replica.h"
+#include "core/spsc_ring.h"
 
 namespace depthcast::binding {
 

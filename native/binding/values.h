@@ -140,8 +140,8 @@ class OpenObjects {
   std::vector<Entry> open_;
 };
 
-// Ends native threads when the environment goes (a worker that is terminated, process.exit in the middle), and keeps the
-// wrapped object alive until it is closed. Owner: an ObjectWrap with a method shut_down() that calls close() first.
+// Ends native threads when the environment goes (a worker that is terminated, process.exit in the middle), and keeps
+// the wrapped object alive until it is closed. Owner: an ObjectWrap with a method shut_down() that calls close() first.
 template <typename Owner>
 class Lifetime {
  public:

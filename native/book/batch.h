@@ -15,8 +15,9 @@ template <typename CellAt, typename AfterEvent>
 std::size_t apply_batch(Sequencer& sequencer, std::size_t ready, CellAt cell_at, AfterEvent after_event) {
   constexpr std::size_t ahead[Sequencer::prefetch_stages] = {16, 12, 8, 4};  // cells; about one memory access apart
   // Extension cells are looked at, too, as if they were events: a needless prefetch, no harm.
+  Sequencer::Hint hints[2 * ahead[0]];  // of the cells looked at, by index
   const auto prefetch = [&](std::size_t index, int stage) {
-    if (index < ready) sequencer.prefetch(cell_at(index).event, stage);
+    if (index < ready) sequencer.prefetch(cell_at(index).event, stage, hints[index % (2 * ahead[0])]);
   };
   for (int stage = 0; stage < Sequencer::prefetch_stages; ++stage) {
     for (std::size_t index = 0; index < ahead[stage]; ++index) prefetch(index, stage);

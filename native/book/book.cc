@@ -27,9 +27,9 @@ BookLimits checked(BookLimits limits) {
 
 const char* name_of(ApplyResult result) {
   constexpr const char* names[apply_results] = {
-      "applied",         "not_book_affecting", "unknown_order",  "duplicate_order",    "over_execution",
-      "invalid_quantity", "invalid_side",      "wrong_instrument", "wrong_price",      "unknown_instrument",
-      "order_limit",     "level_limit",        "quantity_overflow", "unknown_kind"};
+      "applied",          "not_book_affecting", "unknown_order",     "duplicate_order", "over_execution",
+      "invalid_quantity", "invalid_side",       "wrong_instrument",  "wrong_price",     "unknown_instrument",
+      "order_limit",      "level_limit",        "quantity_overflow", "unknown_kind"};
   return names[static_cast<std::size_t>(result)];
 }
 
@@ -108,8 +108,7 @@ ApplyResult Book::check(const BookMessage& message) const {
       if (live_orders_ == limits_.orders_max) return ApplyResult::order_limit;
       if (find(message.order_id) != no_index) return ApplyResult::duplicate_order;
       const bool on_side = message.side == Side::bid || message.side == Side::ask;
-      const std::uint32_t level =
-          on_side ? find_level(message.instrument, message.side, message.price) : no_index;
+      const std::uint32_t level = on_side ? find_level(message.instrument, message.side, message.price) : no_index;
       return check_add(message.instrument, message.side, message.price, message.quantity, level);
     }
     case Kind::modify: {
@@ -141,8 +140,8 @@ ApplyResult Book::find_for(const BookMessage& message, std::uint32_t& slot) cons
 
 ApplyResult Book::add(const BookMessage& message, std::uint64_t sequence) {
   if (live_orders_ == limits_.orders_max) return ApplyResult::order_limit;
-  const std::size_t place = table_.place_for(
-      message.order_id, [&](std::uint32_t slot) { return orders_[slot].id == message.order_id; });
+  const std::size_t place =
+      table_.place_for(message.order_id, [&](std::uint32_t slot) { return orders_[slot].id == message.order_id; });
   if (place == OrderTable::no_place) return ApplyResult::duplicate_order;
   const bool on_side = message.side == Side::bid || message.side == Side::ask;
   const std::uint32_t level = on_side ? find_level(message.instrument, message.side, message.price) : no_index;
@@ -164,8 +163,8 @@ ApplyResult Book::add(const BookMessage& message, std::uint64_t sequence) {
 }
 
 // Puts the order at the end of its level's queue; `level` is no_index where the level is new.
-void Book::place_order(std::uint32_t instrument, Side side, std::int64_t price, std::uint32_t level,
-                       std::uint32_t slot, std::uint64_t quantity, std::uint64_t priority) {
+void Book::place_order(std::uint32_t instrument, Side side, std::int64_t price, std::uint32_t level, std::uint32_t slot,
+                       std::uint64_t quantity, std::uint64_t priority) {
   Instrument& owner = instruments_[instrument];
   if (level == no_index) {
     level = level_free_;
@@ -220,13 +219,11 @@ void Book::unlink_order(std::uint32_t slot) {
 void Book::change_quantity(std::uint32_t slot, std::uint64_t quantity) {
   Order& order = orders_[slot];
   Level& level = levels_[order.level];
-  const std::uint64_t identity =
-      digest::order_identity(level.instrument(), level.side(), level.price, order.id);
+  const std::uint64_t identity = digest::order_identity(level.instrument(), level.side(), level.price, order.id);
   const std::uint64_t before = digest::order_term(identity, order.quantity, order.priority);
   level.quantity = level.quantity - order.quantity + quantity;
   order.quantity = quantity;
-  change_digest(instruments_[level.instrument()], before,
-                digest::order_term(identity, quantity, order.priority));
+  change_digest(instruments_[level.instrument()], before, digest::order_term(identity, quantity, order.priority));
   touch(order.level);
 }
 
@@ -369,16 +366,20 @@ void Book::publish_touch(const Touch& touch) {
     const Level& level = levels_[found];
     const DepthLevel shown{level.price, level.quantity, level.orders};
     views_.update(touch.instrument, touch.side, touch.price, &shown);
-    return;
+  } else if (views_.update(touch.instrument, touch.side, touch.price, nullptr)) {
+    refill_view(touch.instrument, touch.side);
   }
-  if (!views_.update(touch.instrument, touch.side, touch.price, nullptr)) return;
-  const std::uint32_t held = views_.count(touch.instrument, touch.side);
+}
+
+// A full window has lost a level: the next worse one, if there is one, comes in.
+void Book::refill_view(std::uint32_t instrument, Side side) {
+  const SideIndex& index = instruments_[instrument].side(side);
+  const std::uint32_t held = views_.count(instrument, side);
   const PriceIndex::Cursor next =
-      held == 0 ? prices_.first(side)
-                : prices_.after(side, rank_of(touch.side, views_.worst_price(touch.instrument, touch.side)));
+      held == 0 ? prices_.first(index) : prices_.after(index, rank_of(side, views_.worst_price(instrument, side)));
   if (next.leaf == no_index) return;
   const Level& level = levels_[prices_.level_at(next)];
-  views_.append(touch.instrument, touch.side, {level.price, level.quantity, level.orders});
+  views_.append(instrument, side, {level.price, level.quantity, level.orders});
 }
 
 void Book::rebuild_view(std::uint32_t instrument) {
@@ -394,13 +395,14 @@ void Book::rebuild_view(std::uint32_t instrument) {
 }
 
 void Book::end_event(std::uint64_t sequence, std::int64_t event_time_ns) {
-  if (views_.levels() != 0) {
+  const bool views = views_.levels() != 0;
+  if (views) {
     for (std::size_t index = 0; index < dirty_count_; ++index) views_.open(dirty_[index]);
     for (std::size_t index = 0; index < touch_count_; ++index) publish_touch(touches_[index]);
   }
   for (std::size_t index = 0; index < dirty_count_; ++index) {
     Instrument& instrument = instruments_[dirty_[index]];
-    if (views_.levels() != 0) {
+    if (views) {
       if (instrument.rebuild) rebuild_view(dirty_[index]);
       views_.set_header(dirty_[index], sequence, event_time_ns, instrument.instrument_sequence, instrument.status);
       views_.close(dirty_[index]);

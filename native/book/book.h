@@ -15,11 +15,11 @@
 namespace depthcast::book {
 
 struct BookLimits {
-  std::uint32_t orders_max = 1U << 20;       // live orders, over all instruments
-  std::uint32_t levels_max = 0;              // live levels, over all instruments; 0: as many as orders
-  std::uint32_t instruments_max = 16'384;    // instruments are numbered 1 … instruments_max
-  std::uint32_t depth_levels = 10;           // levels of each side that any thread can read; 0 … depth_levels_max
-  bool prefault = false;                     // touch all memory at start, so that no page fault comes later
+  std::uint32_t orders_max = 1U << 20;     // live orders, over all instruments
+  std::uint32_t levels_max = 0;            // live levels, over all instruments; 0: as many as orders
+  std::uint32_t instruments_max = 16'384;  // instruments are numbered 1 … instruments_max
+  std::uint32_t depth_levels = 10;         // levels of each side that any thread can read; 0 … depth_levels_max
+  bool prefault = false;                   // touch all memory at start, so that no page fault comes later
 };
 
 enum class ApplyResult : std::uint8_t {
@@ -30,8 +30,8 @@ enum class ApplyResult : std::uint8_t {
   over_execution,
   invalid_quantity,
   invalid_side,
-  wrong_instrument,    // the order belongs to another instrument or side
-  wrong_price,         // priority cannot be kept while the price changes
+  wrong_instrument,  // the order belongs to another instrument or side
+  wrong_price,       // priority cannot be kept while the price changes
   unknown_instrument,
   order_limit,
   level_limit,
@@ -39,7 +39,8 @@ enum class ApplyResult : std::uint8_t {
   unknown_kind,
 };
 constexpr std::size_t apply_results = 14;
-constexpr std::size_t refusals_from = static_cast<std::size_t>(ApplyResult::unknown_order);  // what comes before is none
+constexpr std::size_t refusals_from =
+    static_cast<std::size_t>(ApplyResult::unknown_order);  // what comes before is none
 const char* name_of(ApplyResult result);
 
 struct Order {
@@ -72,7 +73,7 @@ struct alignas(cache_line) Instrument {
   std::uint32_t live_orders = 0;
   std::uint32_t instrument_sequence = 0;
   TradingStatus status = TradingStatus::unknown;
-  bool dirty = false;  // changed since the last end of an event
+  bool dirty = false;    // changed since the last end of an event
   bool rebuild = false;  // the depth view is made anew at the end of the event
 
   SideIndex& side(Side side) { return sides[side == Side::ask ? 1 : 0]; }
@@ -89,6 +90,8 @@ class Book {
   // Applies one message, whole or not at all. `sequence` is its number: the priority of an order that takes a new
   // place. Does not publish: call end_event after the event's last message.
   ApplyResult apply(const BookMessage& message, std::uint64_t sequence);
+  // The same for an add; the message's instrument must be within the limit.
+  ApplyResult add(const BookMessage& message, std::uint64_t sequence);
   // The same for a message about the live order in pool slot `slot`, which the caller has found; the message must name
   // that order, its instrument and its side.
   ApplyResult apply_to(std::uint32_t slot, const BookMessage& message, std::uint64_t sequence);
@@ -130,13 +133,10 @@ class Book {
   // some messages should lie between them.
   void prefetch_table(std::uint64_t order_id) const { table_.prefetch(order_id); }
   void prefetch_instrument(std::uint32_t instrument) const { __builtin_prefetch(&instruments_[instrument], 1); }
-  void prefetch_order(std::uint64_t order_id) const {
-    const std::uint32_t slot = table_.guess(order_id);
-    if (slot != no_index) __builtin_prefetch(&orders_[slot], 1);
-  }
-  void prefetch_level(std::uint64_t order_id) const {
-    const std::uint32_t slot = table_.guess(order_id);
-    if (slot == no_index) return;
+  // The pool slot that the order probably has, or no_index.
+  std::uint32_t guess(std::uint64_t order_id) const { return table_.guess(order_id); }
+  void prefetch_order(std::uint32_t slot) const { __builtin_prefetch(&orders_[slot], 1); }
+  void prefetch_level(std::uint32_t slot) const {
     const Order& order = orders_[slot];
     __builtin_prefetch(&levels_[order.level], 1);
     if (order.previous != no_index) __builtin_prefetch(&orders_[order.previous], 1);
@@ -146,31 +146,23 @@ class Book {
     prices_.prefetch(instruments_[instrument].side(side));
     views_.prefetch(instrument, side);
   }
-  void prefetch_side_of(std::uint64_t order_id) const {
-    const std::uint32_t slot = table_.guess(order_id);
-    if (slot == no_index) return;
+  void prefetch_side_of(std::uint32_t slot) const {
     const Level& level = levels_[orders_[slot].level];
     prefetch_side(level.instrument(), level.side());
   }
-  void prefetch_level_at(std::uint32_t instrument, Side side, std::int64_t price) const {
-    const std::uint32_t level = find_level(instrument, side, price);
-    if (level != no_index) __builtin_prefetch(&levels_[level], 1);
-  }
-  // All of that for a message as it comes over the wire, where side and price are told: stages 0 … 2 in turn.
+  // The same for a message as it comes over the wire, where side and price are told: stages 0 … 2 in turn.
   static constexpr int prefetch_stages = 3;
-  void prefetch(const BookMessage& message, int stage) const {
+  void prefetch(const BookMessage& message, int stage, std::uint32_t& slot) const {
     if (message.kind > Kind::execute || message.instrument > limits_.instruments_max) return;
-    const bool adds = message.kind == Kind::add;
     if (stage == 0) {
       prefetch_table(message.order_id);
       prefetch_instrument(message.instrument);
     } else if (stage == 1) {
-      if (!adds) prefetch_order(message.order_id);
+      slot = message.kind == Kind::add ? no_index : guess(message.order_id);
+      if (slot != no_index) prefetch_order(slot);
       prefetch_side(message.instrument, message.side);
-    } else if (adds) {
-      prefetch_level_at(message.instrument, message.side, message.price);
-    } else {
-      prefetch_level(message.order_id);
+    } else if (slot != no_index) {
+      prefetch_level(slot);
     }
   }
   std::size_t bytes() const;
@@ -187,7 +179,6 @@ class Book {
 
   ApplyResult check_add(std::uint32_t instrument, Side side, std::int64_t price, std::uint64_t quantity,
                         std::uint32_t level) const;
-  ApplyResult add(const BookMessage& message, std::uint64_t sequence);
   ApplyResult modify(std::uint32_t slot, const BookMessage& message, std::uint64_t sequence);
   void remove_order(std::uint32_t slot);
   ApplyResult execute(std::uint32_t slot, const BookMessage& message);
@@ -213,6 +204,7 @@ class Book {
   void touch(std::uint32_t level);
   std::uint32_t level_of_touch(const Touch& touch, const SideIndex& side) const;
   void publish_touch(const Touch& touch);
+  void refill_view(std::uint32_t instrument, Side side);
   void rebuild_view(std::uint32_t instrument);
 
   BookLimits limits_;

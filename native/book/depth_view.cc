@@ -24,14 +24,6 @@ DepthViews::DepthViews(std::uint32_t instruments_max, std::uint32_t levels, bool
       stride_((words_header + 2 * std::size_t{levels_} * words_level + 7) / 8 * 8),
       words_(levels_ == 0 ? 0 : (std::size_t{instruments_max} + 1) * stride_, prefault) {}
 
-void DepthViews::set_header(std::uint32_t instrument, std::uint64_t sequence, std::int64_t event_time_ns,
-                            std::uint32_t instrument_sequence, TradingStatus status) {
-  Word* words = slot(instrument);
-  store_word(words[word_sequence], sequence);
-  store_word(words[word_time], static_cast<std::uint64_t>(event_time_ns));
-  store_word(words[word_state], instrument_sequence | static_cast<std::uint64_t>(status) << 32);
-}
-
 std::uint32_t DepthViews::count(std::uint32_t instrument, Side side) const {
   return static_cast<std::uint32_t>(own(slot(instrument)[word_counts]) >> count_shift(side));
 }

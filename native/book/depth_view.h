@@ -58,7 +58,13 @@ class DepthViews {
     version.store(version.load(std::memory_order_relaxed) + 1, std::memory_order_release);
   }
   void set_header(std::uint32_t instrument, std::uint64_t sequence, std::int64_t event_time_ns,
-                  std::uint32_t instrument_sequence, TradingStatus status);
+                  std::uint32_t instrument_sequence, TradingStatus status) {
+    Word* words = slot(instrument);
+    // Data words: pair with the loads in copy_out().
+    words[word_sequence].store(sequence, std::memory_order_release);
+    words[word_time].store(static_cast<std::uint64_t>(event_time_ns), std::memory_order_release);
+    words[word_state].store(instrument_sequence | static_cast<std::uint64_t>(status) << 32, std::memory_order_release);
+  }
   // Brings the window up to date with one level: `level` is null where the level is gone. Pushes the worst one out of
   // a full window. Returns true when a full window has lost a level, so that the caller fills it up with append().
   bool update(std::uint32_t instrument, Side side, std::int64_t price, const DepthLevel* level);
@@ -74,7 +80,8 @@ class DepthViews {
   // --- Any thread. Copies at most `levels_wanted` levels of each side. Retries a bounded number of times.
   // `retries`, if not null, is increased by the attempts that had to be repeated.
   template <ViewOrder order = ViewOrder::ordered>
-  DepthRead read(std::uint32_t instrument, std::uint32_t levels_wanted, Depth& out, std::uint64_t* retries = nullptr) const;
+  DepthRead read(std::uint32_t instrument, std::uint32_t levels_wanted, Depth& out,
+                 std::uint64_t* retries = nullptr) const;
 
   void prefetch(std::uint32_t instrument, Side side) const {
     if (levels_ == 0) return;

@@ -5,13 +5,6 @@
 namespace depthcast::book {
 namespace {
 
-// Entries below `rank`. Early exit: most of what happens is at the first few.
-std::uint32_t count_below(const std::int64_t* keys, std::uint32_t count, std::int64_t rank) {
-  std::uint32_t below = 0;
-  while (below < count && keys[below] < rank) ++below;
-  return below;
-}
-
 // The child that may hold `rank`: the last whose least rank is not above it.
 std::uint32_t child_slot(const PriceIndex::Node& node, std::int64_t rank) {
   std::uint32_t slot = 0;
@@ -57,21 +50,12 @@ std::uint32_t PriceIndex::descend(const SideIndex& side, std::int64_t rank, Path
   return node;
 }
 
-std::uint32_t PriceIndex::find(const SideIndex& side, std::int64_t rank) const {
-  if (side.height == 0) return no_index;
-  std::uint32_t node = near_leaf(side, rank);
-  if (node == no_index) node = descend(side, rank, nullptr);
-  const Node& leaf = nodes_[node];
-  const std::uint32_t slot = count_below(leaf.keys, leaf.count, rank);
-  return slot < leaf.count && leaf.keys[slot] == rank ? leaf.values[slot] : no_index;
-}
-
 PriceIndex::Cursor PriceIndex::after(const SideIndex& side, std::int64_t rank) const {
   if (side.height == 0) return {};
   std::uint32_t leaf = near_leaf(side, rank);
   if (leaf == no_index) leaf = descend(side, rank, nullptr);
   const Node& node = nodes_[leaf];
-  std::uint32_t slot = count_below(node.keys, node.count, rank);
+  std::uint32_t slot = count_below(node, rank);
   if (slot < node.count && node.keys[slot] == rank) ++slot;
   if (slot == node.count) return {node.next, 0};
   return {leaf, slot};
@@ -125,14 +109,14 @@ void PriceIndex::insert(SideIndex& side, std::int64_t rank, std::uint32_t level)
     return;
   }
   if (const std::uint32_t near = near_leaf(side, rank); near != no_index && nodes_[near].count < fanout) {
-    insert_at(nodes_[near], count_below(nodes_[near].keys, nodes_[near].count, rank), rank, level);
+    insert_at(nodes_[near], count_below(nodes_[near], rank), rank, level);
     return;
   }
   Path path;
   std::uint32_t node = descend(side, rank, &path);
   std::int64_t key = rank;
   std::uint32_t value = level;
-  std::uint32_t slot = count_below(nodes_[node].keys, nodes_[node].count, rank);
+  std::uint32_t slot = count_below(nodes_[node], rank);
   bool leaf = true;
   for (std::uint32_t depth = side.height - 1;; --depth) {
     if (nodes_[node].count < fanout) {
@@ -209,14 +193,14 @@ bool PriceIndex::rebalance(Node& parent, std::uint32_t slot, bool leaf) {
 
 void PriceIndex::remove(SideIndex& side, std::int64_t rank) {
   if (const std::uint32_t near = near_leaf(side, rank); near != no_index && nodes_[near].count > fill_min) {
-    remove_at(nodes_[near], count_below(nodes_[near].keys, nodes_[near].count, rank));
+    remove_at(nodes_[near], count_below(nodes_[near], rank));
     --side.levels;
     return;
   }
   Path path;
   std::uint32_t node = descend(side, rank, &path);
   Node& leaf = nodes_[node];
-  remove_at(leaf, count_below(leaf.keys, leaf.count, rank));
+  remove_at(leaf, count_below(leaf, rank));
   --side.levels;
   bool is_leaf = true;
   for (std::uint32_t depth = side.height - 1; depth > 0; --depth) {

@@ -55,7 +55,14 @@ class PriceIndex {
   PriceIndex(std::size_t levels_max, std::size_t sides, bool prefault);
 
   // The level of that rank, or no_index.
-  std::uint32_t find(const SideIndex& side, std::int64_t rank) const;
+  std::uint32_t find(const SideIndex& side, std::int64_t rank) const {
+    if (side.height == 0) return no_index;
+    std::uint32_t node = near_leaf(side, rank);
+    if (node == no_index) node = descend(side, rank, nullptr);
+    const Node& leaf = nodes_[node];
+    const std::uint32_t slot = count_below(leaf, rank);
+    return slot < leaf.count && leaf.keys[slot] == rank ? leaf.values[slot] : no_index;
+  }
   // `rank` must not be present.
   void insert(SideIndex& side, std::int64_t rank, std::uint32_t level);
   // `rank` must be present.
@@ -93,6 +100,12 @@ class PriceIndex {
     if (side.height == 1) return side.first_leaf;
     const Node& leaf = nodes_[side.first_leaf];
     return rank <= leaf.keys[leaf.count - 1] ? side.first_leaf : no_index;
+  }
+  // Entries below `rank`. Early exit: most of what happens is at the first few.
+  static std::uint32_t count_below(const Node& node, std::int64_t rank) {
+    std::uint32_t below = 0;
+    while (below < node.count && node.keys[below] < rank) ++below;
+    return below;
   }
   std::uint32_t take_node();
   void give_node(std::uint32_t node);

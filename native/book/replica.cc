@@ -215,8 +215,8 @@ void Replica::check_channel_digest(std::uint64_t sequence, std::uint64_t theirs,
   on_missing(sequence);
 }
 
-void Replica::on_instrument_digest(std::uint64_t sequence, std::uint32_t instrument,
-                                   std::uint32_t instrument_sequence, std::uint64_t digest) {
+void Replica::on_instrument_digest(std::uint64_t sequence, std::uint32_t instrument, std::uint32_t instrument_sequence,
+                                   std::uint64_t digest) {
   if (!in_range(instrument) || instrument == channel_instrument) return;
   // Comparable where neither side has changed the instrument in between, and no hole is open before that number.
   if (sequence > sequence_ || book_.instrument_sequence(instrument) != instrument_sequence) return;

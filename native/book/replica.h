@@ -73,7 +73,7 @@ struct ReplicaCounters {
   std::uint64_t instrument_gaps = 0;          // jumps of an instrument sequence
   std::uint64_t digests_checked = 0;
   std::uint64_t digests_mismatched = 0;
-  std::uint64_t digests_unchecked = 0;        // the state they refer to was no longer, or never, at hand
+  std::uint64_t digests_unchecked = 0;  // the state they refer to was no longer, or never, at hand
   std::uint64_t definitions_refused = 0;
 };
 
@@ -90,7 +90,9 @@ class Replica {
 
   void on_book(const BookMessage& message, const MessageContext& context, std::uint64_t detail);
   // Fetches ahead what on_book() of a later message of the packet will touch; see Book::prefetch.
-  void prefetch(const BookMessage& message, int stage) const { book_.prefetch(message, stage); }
+  void prefetch(const BookMessage& message, int stage, std::uint32_t& slot) const {
+    book_.prefetch(message, stage, slot);
+  }
   void on_trade(const TradeMessage& message, const MessageContext& context);
   // A definition with a number.
   void on_definition(std::uint32_t instrument, std::uint32_t instrument_sequence, DefinitionRecord&& record,
@@ -161,8 +163,8 @@ class Replica {
   std::uint64_t stale_count_ = 0;
   std::uint64_t missing_last_ = 0;  // no digest of an earlier state proves that the last hole did no harm
 
-  std::vector<PastDigest> past_;  // by sequence modulo past_max: the channel's digest at ends of events
-  std::vector<PastDigest> waiting_;  // digests of messages that have not come yet
+  std::vector<PastDigest> past_;      // by sequence modulo past_max: the channel's digest at ends of events
+  std::vector<PastDigest> waiting_;   // digests of messages that have not come yet
   std::uint64_t digest_checked_ = 0;  // the last sequence whose digest was looked at
   ReplicaCounters counters_;
 };

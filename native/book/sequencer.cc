@@ -83,10 +83,9 @@ BookMessage Sequencer::message_for(Kind kind, std::uint32_t slot) const {
   return {order.id, level.price, order.quantity, 0, level.instrument(), 0, kind, level.side(), flags::book_affecting};
 }
 
-ApplyResult Sequencer::emit(std::uint32_t slot, BookMessage& message, const InputEvent& event, std::uint64_t detail) {
-  const ApplyResult result = slot == no_index ? book_.apply(message, next_sequence_)
-                                              : book_.apply_to(slot, message, next_sequence_);
-  if (result != ApplyResult::applied && result != ApplyResult::not_book_affecting) {
+// Numbers and hands on a message that ends its event, if the book has taken it.
+ApplyResult Sequencer::emit(ApplyResult result, BookMessage& message, const InputEvent& event, std::uint64_t detail) {
+  if (result > ApplyResult::not_book_affecting) {
     refuse(result);
     return result;
   }
@@ -97,32 +96,32 @@ ApplyResult Sequencer::emit(std::uint32_t slot, BookMessage& message, const Inpu
   return ApplyResult::applied;
 }
 
-void Sequencer::prefetch(const InputEvent& event, int stage) const {
+void Sequencer::prefetch(const InputEvent& event, int stage, Hint& hint) const {
   const bool about_order = event.kind >= InputKind::add && event.kind <= InputKind::replace;
   if (!about_order) return;
+  const bool adds = event.kind == InputKind::add;
   if (stage == 0) {
     book_.prefetch_table(event.order_id);
     if (event.kind == InputKind::replace) book_.prefetch_table(event.detail);
-    return;
+    const std::uint32_t instrument = instrument_of(event.source_code);
+    hint = {instrument == no_instrument ? no_index : instrument, no_index};
+    if (hint.instrument != no_index) book_.prefetch_instrument(hint.instrument);
+  } else if (adds) {
+    if (stage == 1 && hint.instrument != no_index) book_.prefetch_side(hint.instrument, event.side);
+  } else if (stage == 1) {
+    hint.slot = book_.guess(event.order_id);
+    if (hint.slot != no_index) book_.prefetch_order(hint.slot);
+  } else if (hint.slot != no_index) {
+    if (stage == 2) book_.prefetch_level(hint.slot);
+    if (stage == 3) book_.prefetch_side_of(hint.slot);
   }
-  const std::uint32_t instrument = instrument_of(event.source_code);
-  if (instrument == no_instrument) return;
-  if (stage == 1) book_.prefetch_instrument(instrument);
-  if (event.kind == InputKind::add) {
-    if (stage == 2) book_.prefetch_side(instrument, event.side);
-    if (stage == 3) book_.prefetch_level_at(instrument, event.side, event.price);
-    return;
-  }
-  if (stage == 1) book_.prefetch_order(event.order_id);
-  if (stage == 2) book_.prefetch_level(event.order_id);
-  if (stage == 3) book_.prefetch_side_of(event.order_id);
 }
 
 void Sequencer::add(const InputEvent& event, std::uint32_t instrument) {
-  BookMessage message{event.order_id, event.price, event.quantity, 0, instrument, 0, Kind::add, event.side,
-                      flags::book_affecting};
+  BookMessage message{event.order_id, event.price, event.quantity,       0, instrument, 0,
+                      Kind::add,      event.side,  flags::book_affecting};
   if ((event.bits & ingest::input_detail_set) != 0) message.flags |= flags::detail;
-  emit(no_index, message, event, event.detail);
+  emit(book_.add(message, next_sequence_), message, event, event.detail);
 }
 
 // The live order that the event is about, or no_index after having counted why not.
@@ -150,7 +149,7 @@ void Sequencer::execute(const InputEvent& event) {
   }
   if ((event.bits & ingest::input_non_printable) != 0) message.flags |= flags::non_printable;
   if ((event.bits & ingest::input_detail_set) != 0) message.flags |= flags::detail;
-  emit(slot, message, event, event.detail);
+  emit(book_.apply_to(slot, message, next_sequence_), message, event, event.detail);
 }
 
 void Sequencer::cancel(const InputEvent& event) {
@@ -165,18 +164,18 @@ void Sequencer::cancel(const InputEvent& event) {
     message.quantity = held - event.quantity;
     message.flags |= flags::priority_kept;
   }
-  emit(slot, message, event, 0);
+  emit(book_.apply_to(slot, message, next_sequence_), message, event, 0);
 }
 
 void Sequencer::delete_order(const InputEvent& event) {
   const std::uint32_t slot = order_of(event);
   if (slot == no_index) return;
   BookMessage message = message_for(Kind::delete_order, slot);
-  emit(slot, message, event, 0);
+  emit(book_.apply_to(slot, message, next_sequence_), message, event, 0);
 }
 
-// One event of two messages. Refused whole where the new order cannot stand (its id must be new); only a full pool of levels shows so
-// late that the old order has gone already.
+// One event of two messages. Refused whole where the new order cannot stand (its id must be new); only a full pool of
+// levels shows so late that the old order has gone already.
 void Sequencer::replace(const InputEvent& event) {
   const std::uint32_t slot = order_of(event);
   if (slot == no_index) return;
@@ -184,8 +183,8 @@ void Sequencer::replace(const InputEvent& event) {
   if (event.quantity == 0) return refuse(ApplyResult::invalid_quantity);
   if (book_.find(new_order_id) != no_index) return refuse(ApplyResult::duplicate_order);
   BookMessage removal = message_for(Kind::delete_order, slot);
-  BookMessage addition{new_order_id, event.price, event.quantity, 0, removal.instrument, 0, Kind::add, removal.side,
-                       flags::book_affecting};
+  BookMessage addition{new_order_id, event.price,  event.quantity,       0, removal.instrument, 0,
+                       Kind::add,    removal.side, flags::book_affecting};
   // The number is needed before the outcome of the addition is known, so the removal is applied first and told
   // together with it.
   book_.apply_to(slot, removal, next_sequence_);
@@ -198,19 +197,26 @@ void Sequencer::replace(const InputEvent& event) {
   removal.instrument_sequence = take_instrument_number(removal.instrument);
   sink_.on_book(removal, take_number(event), 0);
   if (added != ApplyResult::applied) return finish(event);
-  emit(no_index, addition, event, 0);
+  emit(book_.add(addition, next_sequence_), addition, event, 0);
 }
 
 void Sequencer::status(const InputEvent& event, std::uint32_t instrument) {
-  BookMessage message{0, 0, event.quantity, 0, instrument, 0, Kind::status, Side::none,
+  BookMessage message{0,
+                      0,
+                      event.quantity,
+                      0,
+                      instrument,
+                      0,
+                      Kind::status,
+                      Side::none,
                       static_cast<std::uint16_t>(flags::book_affecting | flags::detail)};
-  emit(no_index, message, event, event.detail);
+  emit(book_.apply(message, next_sequence_), message, event, event.detail);
 }
 
 void Sequencer::reference(const InputEvent& event, std::uint32_t instrument) {
   BookMessage message{event.order_id, event.price, event.quantity, 0, instrument, 0, Kind::reference, event.side, 0};
   if ((event.bits & ingest::input_detail_set) != 0) message.flags |= flags::detail;
-  emit(no_index, message, event, event.detail);
+  emit(book_.apply(message, next_sequence_), message, event, event.detail);
 }
 
 void Sequencer::trade(const InputEvent& event, const ingest::TradeData& data, std::uint32_t instrument) {

@@ -40,7 +40,7 @@ struct SequencerCounters {
   std::array<std::uint64_t, apply_results> refused{};  // by ApplyResult; `applied` stays 0
   std::uint64_t instruments_refused = 0;               // events of instruments past instruments_max
   std::uint64_t definitions_repeated = 0;
-  std::uint64_t adds_lost = 0;                         // replaces whose new order did not fit
+  std::uint64_t adds_lost = 0;  // replaces whose new order did not fit
 };
 
 // Threads: the publisher's only.
@@ -52,10 +52,14 @@ class Sequencer {
   // Takes one event; `extension` is its second cell where it has one.
   void apply(const ingest::InputEvent& event, const ingest::InputCell* extension);
 
-  // Fetches ahead what apply() of a later event will touch; the stages 0 to
-  // prefetch_stages - 1 in turn, with some events between them.
+  // Fetches ahead what apply() of a later event will touch: the stages 0 to prefetch_stages - 1 in turn, with some
+  // events between them. `hint` belongs to that event and carries what one stage finds to the next.
+  struct Hint {
+    std::uint32_t instrument = no_index;
+    std::uint32_t slot = no_index;
+  };
   static constexpr int prefetch_stages = 4;
-  void prefetch(const ingest::InputEvent& event, int stage) const;
+  void prefetch(const ingest::InputEvent& event, int stage, Hint& hint) const;
 
   std::uint64_t next_sequence() const { return next_sequence_; }
   std::uint64_t input_position() const { return position_; }
@@ -82,8 +86,7 @@ class Sequencer {
   void trade(const ingest::InputEvent& event, const ingest::TradeData& data, std::uint32_t instrument);
 
   BookMessage message_for(Kind kind, std::uint32_t slot) const;
-  // `slot`: of the live order that the message is about, or no_index.
-  ApplyResult emit(std::uint32_t slot, BookMessage& message, const ingest::InputEvent& event, std::uint64_t detail);
+  ApplyResult emit(ApplyResult result, BookMessage& message, const ingest::InputEvent& event, std::uint64_t detail);
   Stamp take_number(const ingest::InputEvent& event);
   std::uint32_t take_instrument_number(std::uint32_t instrument);
   void refuse(ApplyResult reason) { ++counters_.refused[static_cast<std::size_t>(reason)]; }

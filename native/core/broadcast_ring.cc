@@ -119,8 +119,7 @@ RingPoll BroadcastReader::lapped() {
 RingPoll BroadcastReader::poll(std::span<std::uint8_t> out, RingRecord& record) {
   for (int step = 0; step < 2; ++step) {  // at most one filler stands before a record
     // Pairs with the store in end(): read before tail, so that an ended writer's last record is not missed.
-    const bool ended =
-        header_->state.load(std::memory_order_acquire) == static_cast<std::uint32_t>(WriterState::ended);
+    const bool ended = header_->state.load(std::memory_order_acquire) == static_cast<std::uint32_t>(WriterState::ended);
     // Pairs with the store at the end of write.
     const std::uint64_t tail = header_->tail.load(std::memory_order_acquire);
     // A lapped reader may stand ahead of tail: `latest` is stored first.

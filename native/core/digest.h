@@ -28,7 +28,8 @@ constexpr std::uint64_t key_status_instrument = 0x9b05688c2b3e6c1fULL;
 constexpr std::uint64_t key_status = 0x1f83d9abfb41bd6bULL;
 
 // The part of an order's term that a change of quantity leaves alone.
-constexpr std::uint64_t order_identity(std::uint32_t instrument, Side side, std::int64_t price, std::uint64_t order_id) {
+constexpr std::uint64_t order_identity(std::uint32_t instrument, Side side, std::int64_t price,
+                                       std::uint64_t order_id) {
   const std::uint64_t place = (static_cast<std::uint64_t>(instrument) << 2) | static_cast<std::uint64_t>(side);
   return mix64(place * key_instrument + static_cast<std::uint64_t>(price) * key_price + order_id * key_order_id);
 }

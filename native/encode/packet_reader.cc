@@ -93,8 +93,9 @@ bool check_numbers(const PacketView& view) {
 }  // namespace
 
 const char* name_of(PacketStatus status) {
-  constexpr const char* names[packet_statuses] = {"ok",        "too_short", "wrong_magic",  "wrong_version",  "wrong_length",
-                                                  "wrong_crc", "malformed", "inconsistent", "unknown_payload"};
+  constexpr const char* names[packet_statuses] = {
+      "ok",        "too_short", "wrong_magic",  "wrong_version",  "wrong_length",
+      "wrong_crc", "malformed", "inconsistent", "unknown_payload"};
   return names[static_cast<std::size_t>(status)];
 }
 

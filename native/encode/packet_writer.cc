@@ -90,9 +90,8 @@ void PacketWriter::on_trade(const TradeMessage& message, const book::Stamp& stam
   placed.time_offset = offset;
 }
 
-void PacketWriter::on_definition(std::uint32_t instrument, std::uint32_t instrument_sequence,
-                                 std::uint32_t source_code, const ingest::DefinitionData& definition,
-                                 const book::Stamp& stamp) {
+void PacketWriter::on_definition(std::uint32_t instrument, std::uint32_t instrument_sequence, std::uint32_t source_code,
+                                 const ingest::DefinitionData& definition, const book::Stamp& stamp) {
   const std::uint32_t offset = make_room(wire::Payload::Definitions, definition_bytes + 1, stamp);
   definitions_[count_++] = {instrument, instrument_sequence, source_code, offset, definition};
   if (count_ == definitions_max_) close(false);
@@ -156,8 +155,8 @@ void PacketWriter::finish(wire::Payload type, flatbuffers::Offset<void> payload,
   static constexpr std::uint8_t zeros[datagram_bytes_max] = {};
   prefix.crc = crc32c(crc, zeros, length - sizeof(Prefix) - size);
   ++packets_;
-  sink_.on_packet({reinterpret_cast<const std::uint8_t*>(&prefix), sizeof prefix},
-                  {builder_.GetBufferPointer(), size}, length, first_sequence, count);
+  sink_.on_packet({reinterpret_cast<const std::uint8_t*>(&prefix), sizeof prefix}, {builder_.GetBufferPointer(), size},
+                  length, first_sequence, count);
 }
 
 void PacketWriter::heartbeat(const HeartbeatData& data) {
@@ -167,8 +166,8 @@ void PacketWriter::heartbeat(const HeartbeatData& data) {
   const std::size_t room = (options_.datagram_bytes - packet_overhead) / sizeof(wire::InstrumentDigest) - 2;
   const std::size_t count = std::min(data.instruments.size(), room);
   if (count != 0) instruments = builder_.CreateVectorOfStructs(data.instruments.data(), count);
-  const auto payload = wire::CreateHeartbeat(builder_, data.digest, data.digest_valid, data.end_of_session,
-                                             data.identity, instruments);
+  const auto payload =
+      wire::CreateHeartbeat(builder_, data.digest, data.digest_valid, data.end_of_session, data.identity, instruments);
   finish(wire::Payload::Heartbeat, payload.Union(), data.next_sequence, 0, data.event_time_ns, data.input_position, 0,
          false);
 }

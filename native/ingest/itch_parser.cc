@@ -30,9 +30,7 @@ class Fields {
   std::uint32_t u16(std::size_t offset) const { return load<std::uint16_t>(offset); }
   std::uint32_t u32(std::size_t offset) const { return load<std::uint32_t>(offset); }
   std::uint64_t u64(std::size_t offset) const { return load<std::uint64_t>(offset); }
-  std::int64_t time() const {
-    return static_cast<std::int64_t>((static_cast<std::uint64_t>(u16(5)) << 32) | u32(7));
-  }
+  std::int64_t time() const { return static_cast<std::int64_t>((static_cast<std::uint64_t>(u16(5)) << 32) | u32(7)); }
   // Characters as they stand, first one lowest: 4 make a u32, 8 a u64.
   std::uint64_t text(std::size_t offset, std::size_t count) const {
     std::uint64_t value = 0;
@@ -74,24 +72,16 @@ void set_symbol(DefinitionData& definition, const std::uint8_t* stock) {
 }
 
 // Where a message of that type names its stock; 0 for those that do not.
-std::size_t stock_offset(std::uint8_t type) {
-  switch (type) {
-    case 'H':
-    case 'Y':
-    case 'K':
-    case 'J':
-    case 'h':
-    case 'N':
-    case 'O': return 11;
-    case 'L': return 15;
-    case 'Q': return 19;
-    case 'A':
-    case 'F':
-    case 'P': return 24;
-    case 'I': return 28;
-    default: return 0;
-  }
+constexpr std::array<std::uint8_t, 256> make_stock_offsets() {
+  std::array<std::uint8_t, 256> offsets{};
+  for (const char type : {'H', 'Y', 'K', 'J', 'h', 'N', 'O'}) offsets[static_cast<std::uint8_t>(type)] = 11;
+  offsets['L'] = 15;
+  offsets['Q'] = 19;
+  for (const char type : {'A', 'F', 'P'}) offsets[static_cast<std::uint8_t>(type)] = 24;
+  offsets['I'] = 28;
+  return offsets;
 }
+constexpr auto stock_offsets = make_stock_offsets();
 
 void parse_directory(const Fields& fields, InputEvent& event, DefinitionData& definition) {
   event.kind = InputKind::definition;
@@ -181,44 +171,28 @@ void parse_trade(const Fields& fields, std::uint8_t type, InputEvent& event, Tra
   }
 }
 
-void parse_order(const Fields& fields, std::uint8_t type, InputEvent& event) {
+void parse_add(const Fields& fields, InputEvent& event) {
+  event.kind = InputKind::add;
   event.order_id = fields.u64(11);
-  switch (type) {
-    case 'A':
-    case 'F':
-      event.kind = InputKind::add;
-      event.side = side_of(fields.u8(19));
-      event.quantity = fields.u32(20);
-      event.price = fields.u32(32);
-      if (type == 'F') {
-        event.detail = fields.text(36, 4);
-        event.bits = input_detail_set;
-      }
-      break;
-    case 'E':
-    case 'C':
-      event.kind = InputKind::execute;
-      event.quantity = fields.u32(19);
-      event.detail = fields.u64(23);
-      event.bits = input_detail_set;
-      if (type == 'C') {
-        event.price = fields.u32(32);
-        event.bits |= input_at_price;
-        if (fields.u8(31) == 'N') event.bits |= input_non_printable;
-      }
-      break;
-    case 'X':
-      event.kind = InputKind::cancel;
-      event.quantity = fields.u32(19);
-      break;
-    case 'D': event.kind = InputKind::delete_order; break;
-    default:  // U
-      event.kind = InputKind::replace;
-      event.detail = fields.u64(19);
-      event.quantity = fields.u32(27);
-      event.price = fields.u32(31);
-      break;
-  }
+  event.side = side_of(fields.u8(19));
+  event.quantity = fields.u32(20);
+  event.price = fields.u32(32);
+}
+
+void parse_execution(const Fields& fields, InputEvent& event) {
+  event.kind = InputKind::execute;
+  event.order_id = fields.u64(11);
+  event.quantity = fields.u32(19);
+  event.detail = fields.u64(23);
+  event.bits = input_detail_set;
+}
+
+void parse_replacement(const Fields& fields, InputEvent& event) {
+  event.kind = InputKind::replace;
+  event.order_id = fields.u64(11);
+  event.detail = fields.u64(19);
+  event.quantity = fields.u32(27);
+  event.price = fields.u32(31);
 }
 
 }  // namespace
@@ -249,7 +223,7 @@ std::size_t ItchParser::parse(std::span<const std::uint8_t> message, std::uint64
   const std::uint32_t locate = fields.u16(1);
   const std::int64_t time_ns = midnight_ns_ + fields.time();
   std::size_t cells = 0;
-  const std::size_t stock = stock_offset(type);
+  const std::size_t stock = stock_offsets[type];
   if (stock != 0 && locate != 0 && define(locate)) {
     out[0].event = {position, time_ns, 0, 0, 0, 0, locate, InputKind::definition, Side::none, Kind::none, 0};
     out[1].definition = {};
@@ -259,7 +233,31 @@ std::size_t ItchParser::parse(std::span<const std::uint8_t> message, std::uint64
   }
   InputEvent& event = out[cells].event;
   event = {position, time_ns, 0, 0, 0, 0, locate, InputKind::none, Side::none, Kind::none, 0};
+  // One switch for every type: a second one for orders would be mispredicted as often as the first.
   switch (type) {
+    case 'A': parse_add(fields, event); break;
+    case 'D':
+      event.kind = InputKind::delete_order;
+      event.order_id = fields.u64(11);
+      break;
+    case 'U': parse_replacement(fields, event); break;
+    case 'E': parse_execution(fields, event); break;
+    case 'X':
+      event.kind = InputKind::cancel;
+      event.order_id = fields.u64(11);
+      event.quantity = fields.u32(19);
+      break;
+    case 'F':
+      parse_add(fields, event);
+      event.detail = fields.text(36, 4);
+      event.bits = input_detail_set;
+      break;
+    case 'C':
+      parse_execution(fields, event);
+      event.price = fields.u32(32);
+      event.bits |= input_at_price;
+      if (fields.u8(31) == 'N') event.bits |= input_non_printable;
+      break;
     case 'R':
       define(locate);
       parse_directory(fields, event, out[cells + 1].definition);
@@ -283,8 +281,7 @@ std::size_t ItchParser::parse(std::span<const std::uint8_t> message, std::uint64
     case 'B':
     case 'I':
     case 'N':
-    case 'O': parse_trade(fields, type, event, out[cells + 1].trade); break;
-    default: parse_order(fields, type, event); break;
+    default: parse_trade(fields, type, event, out[cells + 1].trade); break;  // O; lengths knows no other type
   }
   return cells + cells_of(event.kind);
 }

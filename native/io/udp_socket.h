@@ -22,9 +22,9 @@ struct LineAddress {
 
 struct SenderOptions {
   LineAddress address;
-  int ttl = 0;                           // 0 keeps packets on this host
-  bool loop = true;                      // subscribers on this host get a copy
-  bool segmentation = true;              // UDP_SEGMENT, where the kernel has it
+  int ttl = 0;               // 0 keeps packets on this host
+  bool loop = true;          // subscribers on this host get a copy
+  bool segmentation = true;  // UDP_SEGMENT, where the kernel has it
   int send_buffer_bytes = 4 << 20;
 };
 
@@ -47,7 +47,7 @@ class UdpSender {
 
  private:
   static constexpr std::size_t pending_max = 1'024;
-  static constexpr std::size_t segments_max = 64;        // the kernel's UDP_MAX_SEGMENTS
+  static constexpr std::size_t segments_max = 64;           // the kernel's UDP_MAX_SEGMENTS
   static constexpr std::size_t segment_bytes_max = 65'000;  // below the largest UDP payload
   struct alignas(cmsghdr) Control {
     char bytes[CMSG_SPACE(sizeof(std::uint16_t))];

@@ -30,16 +30,16 @@ BookExport export_books(const book::Replica& replica, std::uint32_t instrument, 
   out.digest = book.digest();
   out.whole = replica.whole();
   const std::uint32_t first = instrument == 0 ? 1 : instrument;
-  const std::uint32_t last = instrument == 0 ? replica.instrument_last()
-                                             : std::min(instrument, book.limits().instruments_max);
+  const std::uint32_t last =
+      instrument == 0 ? replica.instrument_last() : std::min(instrument, book.limits().instruments_max);
   for (std::uint32_t index = first; index <= last; ++index) {
     const book::Instrument& state = book.instrument(index);
     const book::DefinitionRecord& definition = replica.definition(index);
     if (!definition.defined && state.instrument_sequence == 0) continue;  // a number that was passed over
     out.instruments.push_back({index, definition.symbol, definition.price_exponent, definition.quantity_exponent,
                                definition.source_code, definition.lot_size, replica.state(index), state.status,
-                               state.digest, state.instrument_sequence, state.live_orders,
-                               state.side(Side::bid).levels, state.side(Side::ask).levels});
+                               state.digest, state.instrument_sequence, state.live_orders, state.side(Side::bid).levels,
+                               state.side(Side::ask).levels});
     export_side(book, index, Side::bid, orders, out);
     export_side(book, index, Side::ask, orders, out);
   }

@@ -13,7 +13,7 @@ enum class DeliveryPolicy : std::uint8_t {
   stop,  // the first event that does not fit ends delivery for good
 };
 
-// Threads: on_update by the receiver's thread, front/release by the consumer. Full: see DeliveryPolicy.
+// Threads: on_update and abandon by the receiver's thread, front/release by the consumer. Full: see DeliveryPolicy.
 class Delivery final : public book::UpdateSink {
  public:
   Delivery(std::size_t capacity, DeliveryPolicy policy) : ring_(capacity), policy_(policy) {}
@@ -37,6 +37,14 @@ class Delivery final : public book::UpdateSink {
       ring_.publish(pending_);
       delivered_ += pending_;
     }
+    pending_ = 0;
+    skipping_ = false;
+  }
+
+  // The event that is not complete yet never will be: what came of it is lost.
+  void abandon() {
+    lost_ += pending_;
+    if (skipping_) stopped_ = policy_ == DeliveryPolicy::stop;
     pending_ = 0;
     skipping_ = false;
   }

@@ -20,7 +20,7 @@ struct ItchInspection {
   std::int64_t first_time_ns = 0;          // since midnight
   std::int64_t last_time_ns = 0;
   std::uint64_t times_going_back = 0;
-  std::uint64_t bytes = 0;                 // up to the end, or up to the fault
+  std::uint64_t bytes = 0;  // up to the end, or up to the fault
   std::optional<StreamFault> fault;
 };
 

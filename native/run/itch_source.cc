@@ -98,8 +98,7 @@ void ItchSource::run() {
       break;
     }
     ingest::ItchFault fault = ingest::ItchFault::none;
-    const std::size_t count =
-        next == ItchFraming::Next::fault ? 0 : parser_.parse(message, position + 1, cells, fault);
+    const std::size_t count = next == ItchFraming::Next::fault ? 0 : parser_.parse(message, position + 1, cells, fault);
     if (fault != ingest::ItchFault::none) framing_.fail(describe(fault, message));
     if (next == ItchFraming::Next::fault || fault != ingest::ItchFault::none) {
       end_.reason = SourceEndReason::fault;

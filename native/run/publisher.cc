@@ -34,13 +34,12 @@ std::uint64_t identity_of(const PublisherOptions& options) {
 }  // namespace
 
 std::vector<std::string> publisher_counter_names() {
-  std::vector<std::string> names = {"inputEvents",   "inputPosition",  "inputWaiting",      "sequence",
-                                    "packets",       "batches",        "batchEventsMax",    "heartbeats",
-                                    "instruments",   "liveOrders",     "digest",            "instrumentsRefused",
-                                    "definitionsRepeated", "addsLost", "datagramsA",        "bytesA",
-                                    "sendCallsA",    "datagramsFailedA", "lastErrorA",      "datagramsB",
-                                    "bytesB",        "sendCallsB",     "datagramsFailedB",  "lastErrorB",
-                                    "loopNsMax"};
+  std::vector<std::string> names = {
+      "inputEvents", "inputPosition",      "inputWaiting",        "sequence",    "packets",
+      "batches",     "batchEventsMax",     "heartbeats",          "instruments", "liveOrders",
+      "digest",      "instrumentsRefused", "definitionsRepeated", "addsLost",    "datagramsA",
+      "bytesA",      "sendCallsA",         "datagramsFailedA",    "lastErrorA",  "datagramsB",
+      "bytesB",      "sendCallsB",         "datagramsFailedB",    "lastErrorB",  "loopNsMax"};
   for (std::size_t result = book::refusals_from; result < book::apply_results; ++result) {
     names.push_back(std::string("refused.") + book::name_of(static_cast<book::ApplyResult>(result)));
   }
@@ -82,8 +81,8 @@ class Publisher::Output final : public book::MessageSink, public encode::PacketS
   Output(const PublisherOptions& options, void* ring_memory, std::int64_t now_ns,
          SpscRing<PublishedDefinition>& definitions)
       : definitions_(definitions),
-        ring_(ring_memory, options.ring_bytes, options.channel, options.session,
-              static_cast<std::uint32_t>(getpid()), static_cast<std::uint64_t>(now_ns)),
+        ring_(ring_memory, options.ring_bytes, options.channel, options.session, static_cast<std::uint32_t>(getpid()),
+              static_cast<std::uint64_t>(now_ns)),
         writer_({options.channel, options.session, options.datagram_bytes[0]}, *this) {
     for (std::size_t index = 0; index < options.lines.size(); ++index) {
       lines_.push_back(std::make_unique<Line>(options.lines[index]));
@@ -105,7 +104,8 @@ class Publisher::Output final : public book::MessageSink, public encode::PacketS
   void on_definition(std::uint32_t instrument, std::uint32_t instrument_sequence, std::uint32_t source_code,
                      const ingest::DefinitionData& definition, const book::Stamp& stamp) override {
     writer_.on_definition(instrument, instrument_sequence, source_code, definition, stamp);
-    for (Line* line : own_) line->writer->on_definition(instrument, instrument_sequence, source_code, definition, stamp);
+    for (Line* line : own_)
+      line->writer->on_definition(instrument, instrument_sequence, source_code, definition, stamp);
     if (definitions_.claim(1) == 0) return;  // nobody takes them, and twice as many as there can be are waiting
     definitions_.at_tail(0) = {instrument, source_code, definition};
     definitions_.publish(1);
@@ -132,9 +132,7 @@ class Publisher::Output final : public book::MessageSink, public encode::PacketS
     for (auto& line : lines_) line->flush();
     unsent_ = 0;
   }
-  const io::UdpSender* sender(std::size_t line) const {
-    return line < lines_.size() ? &lines_[line]->sender : nullptr;
-  }
+  const io::UdpSender* sender(std::size_t line) const { return line < lines_.size() ? &lines_[line]->sender : nullptr; }
   std::uint64_t packets() const { return writer_.packets(); }
   std::size_t repeat_max() const { return writer_.repeat_max(); }
   BroadcastWriter& ring() { return ring_; }
@@ -171,7 +169,9 @@ Publisher::Publisher(const PublisherOptions& options, std::function<void()> on_e
       book_(options.limits),
       output_(std::make_unique<Output>(options, ring_memory_.data(), io::realtime_ns(), definitions_)),
       sequencer_(book_, *output_),
-      identity_(identity_of(options)) {}
+      identity_(identity_of(options)) {
+  output_->ring().heartbeat(static_cast<std::uint64_t>(io::monotonic_ns()));  // as all that follow: monotonic time
+}
 
 Publisher::~Publisher() {
   end_input();
@@ -279,8 +279,14 @@ void Publisher::send_heartbeat(bool end_of_session) {
   }
   const std::uint64_t next = sequencer_.next_sequence();
   output_->each_writer([&](encode::PacketWriter& writer) {
-    writer.heartbeat({next, sequencer_.input_position(), sequencer_.event_time_ns(), book_.digest(), next > 1,
-                      end_of_session, identity_, {turn.data(), count}});
+    writer.heartbeat({next,
+                      sequencer_.input_position(),
+                      sequencer_.event_time_ns(),
+                      book_.digest(),
+                      next > 1,
+                      end_of_session,
+                      identity_,
+                      {turn.data(), count}});
   });
   digest_sequence_ = next;
   counters_.add(PublisherCounter::heartbeats);
@@ -364,7 +370,8 @@ void Publisher::publish_counters() {
     }
   }
   for (std::size_t result = book::refusals_from; result < book::apply_results; ++result) {
-    const auto name = static_cast<PublisherCounter>(static_cast<std::size_t>(refused_first) + result - book::refusals_from);
+    const auto name =
+        static_cast<PublisherCounter>(static_cast<std::size_t>(refused_first) + result - book::refusals_from);
     counters_.set(name, sequencer.refused[result]);
   }
 }

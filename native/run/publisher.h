@@ -24,9 +24,9 @@ namespace depthcast::run {
 enum class PublisherCounter : std::uint8_t {
   input_events,
   input_position,
-  input_waiting,       // cells in the input ring
-  sequence,            // last number given
-  packets,             // of line A, heartbeats included
+  input_waiting,  // cells in the input ring
+  sequence,       // last number given
+  packets,        // of line A, heartbeats included
   batches,
   batch_events_max,
   heartbeats,
@@ -40,14 +40,14 @@ enum class PublisherCounter : std::uint8_t {
   bytes_a,
   send_calls_a,
   datagrams_failed_a,
-  last_error_a,        // errno of the last refused send
+  last_error_a,  // errno of the last refused send
   datagrams_b,
   bytes_b,
   send_calls_b,
   datagrams_failed_b,
   last_error_b,
-  loop_ns_max,         // longest time from one look at the clock to the next
-  refused_first,       // then one for each refusal of book::ApplyResult
+  loop_ns_max,    // longest time from one look at the clock to the next
+  refused_first,  // then one for each refusal of book::ApplyResult
   refused_last = refused_first + book::apply_results - book::refusals_from - 1,
   count_,
 };
@@ -56,17 +56,17 @@ std::vector<std::string> publisher_counter_names();
 struct PublisherOptions {
   std::uint32_t channel = 1;
   std::uint64_t session = 1;
-  std::vector<io::SenderOptions> lines;        // one or two
-  std::vector<std::size_t> datagram_bytes;     // for each line
+  std::vector<io::SenderOptions> lines;     // one or two
+  std::vector<std::size_t> datagram_bytes;  // for each line
   book::BookLimits limits;
   std::size_t input_cells = 16'384;
   std::size_t ring_bytes = std::size_t{16} << 20;  // of the broadcast ring, a power of two, at least 1 MiB
-  std::string ring_path;                       // empty: private memory
+  std::string ring_path;                           // empty: private memory
   io::WaitStrategy wait = io::WaitStrategy::park;
   int core = -1;
   std::int64_t heartbeat_ns = 100'000'000;
   std::uint64_t digest_messages = 10'000;
-  std::int64_t definitions_ns = 200'000'000;   // 0: definitions are not repeated
+  std::int64_t definitions_ns = 200'000'000;  // 0: definitions are not repeated
 };
 
 struct PublishedDefinition {

@@ -48,11 +48,33 @@ std::vector<std::string> subscriber_counter_names() {
       names.push_back(std::string(figure) + line);
     }
   }
-  for (const char* name :
-       {"foreignChannel", "foreignSession", "implausible", "sequence", "position", "messages", "events",
-        "missingMessages", "missingRanges", "parked", "parkedOverflows", "instrumentGaps", "instruments", "liveOrders",
-        "digest", "whole", "digestsChecked", "digestsMismatched", "digestsUnchecked", "unknownKinds",
-        "definitionsRefused", "updatesDelivered", "updatesLost", "sessions", "session", "receiveErrors", "loopNsMax"}) {
+  for (const char* name : {"foreignChannel",
+                           "foreignSession",
+                           "implausible",
+                           "sequence",
+                           "position",
+                           "messages",
+                           "events",
+                           "missingMessages",
+                           "missingRanges",
+                           "parked",
+                           "parkedOverflows",
+                           "instrumentGaps",
+                           "instruments",
+                           "liveOrders",
+                           "digest",
+                           "whole",
+                           "digestsChecked",
+                           "digestsMismatched",
+                           "digestsUnchecked",
+                           "unknownKinds",
+                           "definitionsRefused",
+                           "updatesDelivered",
+                           "updatesLost",
+                           "sessions",
+                           "session",
+                           "receiveErrors",
+                           "loopNsMax"}) {
     names.emplace_back(name);
   }
   for (std::size_t status = 0; status < encode::packet_statuses; ++status) {
@@ -174,15 +196,23 @@ void Subscriber::on_datagram(std::size_t line, std::span<const std::uint8_t> dat
 
 void Subscriber::adopt(std::uint64_t session) {
   if (followed_) {
+    // What the old session still waited for will not come any more.
+    while (const auto range = arbiter_.give_up()) {
+      give_up(*range);
+      drain_parked();
+    }
+    check_end();
     replica_.reset();
     arbiter_.reset(1);
+    if (delivery_ != nullptr) delivery_->abandon();
   }
+  session_ = session;
   followed_ = false;
   end_sequence_ = 0;
   end_told_ = false;
   exports_done_ = 0;
-  export_due_ = options_.export_positions.empty() ? std::numeric_limits<std::uint64_t>::max()
-                                                  : options_.export_positions.front();
+  export_due_ =
+      options_.export_positions.empty() ? std::numeric_limits<std::uint64_t>::max() : options_.export_positions.front();
   counters_.add(sessions);
   counters_.set(SubscriberCounter::session, session);
   push(SessionEvent{session});
@@ -212,8 +242,7 @@ void Subscriber::on_heartbeat(const PacketView& view) {
   if (heartbeat.digest_valid()) replica_.on_digest(sequence_told, heartbeat.digest());
   if (heartbeat.instruments() != nullptr) {
     for (const wire::InstrumentDigest* entry : *heartbeat.instruments()) {
-      replica_.on_instrument_digest(sequence_told, entry->instrument(), entry->instrument_sequence(),
-                                    entry->digest());
+      replica_.on_instrument_digest(sequence_told, entry->instrument(), entry->instrument_sequence(), entry->digest());
     }
   }
   if (heartbeat.end_of_session()) {
@@ -235,8 +264,9 @@ void Subscriber::apply(const PacketView& view, std::uint32_t skip) {
 
 void Subscriber::apply_book(const PacketView& view, std::uint32_t skip) {
   constexpr std::uint32_t ahead[book::Book::prefetch_stages] = {12, 8, 4};  // about one memory access apart
+  std::uint32_t slots[2 * ahead[0]];                                        // of the messages looked at, by index
   const auto prefetch = [&](std::uint32_t index, int stage) {
-    if (index < view.count) replica_.prefetch(view.book[index], stage);
+    if (index < view.count) replica_.prefetch(view.book[index], stage, slots[index % (2 * ahead[0])]);
   };
   for (int stage = 0; stage < book::Book::prefetch_stages; ++stage) {
     for (std::uint32_t index = skip; index < skip + ahead[stage]; ++index) prefetch(index, stage);
@@ -288,7 +318,7 @@ void Subscriber::apply_definitions(const PacketView& view, std::uint32_t skip) {
 void Subscriber::export_positions_before(std::uint64_t position) {
   while (position > export_due_) {
     ExportEvent event{0, export_books(replica_, 0, options_.export_orders)};
-    event.books.session = tracker_.current();
+    event.books.session = session_;
     event.books.position = export_due_;
     publish_counters();  // who gets the books reads figures that are no older
     push(std::move(event));
@@ -337,7 +367,7 @@ void Subscriber::check_end() {
   end_told_ = true;
   reach(end_position_ + 1);
   publish_counters();  // who hears of the end reads the final figures
-  push(EndOfSessionEvent{tracker_.current(), end_sequence_ - 1, end_position_});
+  push(EndOfSessionEvent{session_, end_sequence_ - 1, end_position_});
 }
 
 void Subscriber::serve_requests() {
@@ -357,7 +387,7 @@ void Subscriber::serve_requests() {
   }
   for (const Request& request : requests) {
     ExportEvent event{request.id, export_books(replica_, request.instrument, request.orders)};
-    event.books.session = tracker_.current();
+    event.books.session = session_;
     event.books.whole = event.books.whole && !half_event;
     push(std::move(event));
   }

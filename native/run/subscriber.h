@@ -30,11 +30,11 @@ namespace depthcast::run {
 enum class SubscriberCounter : std::uint8_t {
   datagrams_a,
   bytes_a,
-  first_a,              // packets whose news came by this line first
+  first_a,  // packets whose news came by this line first
   duplicates_a,
   kernel_drops_a,
   foreign_sources_a,
-  receive_buffer_a,     // bytes granted by the kernel
+  receive_buffer_a,  // bytes granted by the kernel
   datagrams_b,
   bytes_b,
   first_b,
@@ -44,7 +44,7 @@ enum class SubscriberCounter : std::uint8_t {
   receive_buffer_b,
   foreign_channel,
   foreign_session,
-  implausible,          // far ahead of everything seen
+  implausible,  // far ahead of everything seen
   sequence,
   position,
   messages,
@@ -69,9 +69,9 @@ enum class SubscriberCounter : std::uint8_t {
   session,
   receive_errors,
   loop_ns_max,
-  packet_first,         // then one for each encode::PacketStatus
+  packet_first,  // then one for each encode::PacketStatus
   packet_last = packet_first + encode::packet_statuses - 1,
-  refused_first,        // then one for each refusal of book::ApplyResult
+  refused_first,  // then one for each refusal of book::ApplyResult
   refused_last = refused_first + book::apply_results - book::refusals_from - 1,
   count_,
 };
@@ -210,7 +210,8 @@ class Subscriber {
   // The receiving thread's own.
   std::int64_t now_ns_ = 0;
   std::int64_t realtime_ns_ = 0;
-  bool followed_ = false;  // something of the current session has been taken
+  std::uint64_t session_ = 0;       // followed now
+  bool followed_ = false;           // something of the current session has been taken
   std::uint64_t end_sequence_ = 0;  // next number at the end of the session; 0: not announced
   std::uint64_t end_position_ = 0;
   bool end_told_ = false;

@@ -20,36 +20,24 @@ using arbitrate::Verdict;
 
 constexpr std::int64_t wait_ns = 100;
 
-ArbiterOptions options_with(std::uint32_t parked_max,
-                            std::uint32_t datagram_bytes_max = 256) {
+ArbiterOptions options_with(std::uint32_t parked_max, std::uint32_t datagram_bytes_max = 256) {
   return {wait_ns, parked_max, datagram_bytes_max};
 }
 
 // An arbiter, what it did, as text: "apply +2", "1-3 missing".
 class Bench {
-public:
-  explicit Bench(const ArbiterOptions &options = options_with(16),
-                 std::uint64_t first = 1)
-      : arbiter(options, first) {}
+ public:
+  explicit Bench(const ArbiterOptions& options = options_with(16), std::uint64_t first = 1) : arbiter(options, first) {}
 
-  std::string offer(std::uint64_t first, std::uint32_t count,
-                    std::int64_t now_ns = 0) {
+  std::string offer(std::uint64_t first, std::uint32_t count, std::int64_t now_ns = 0) {
     const std::vector<std::uint64_t> content = content_of(first, count);
-    const std::span bytes(
-        reinterpret_cast<const std::uint8_t *>(content.data()),
-        content.size() * 8);
-    const Arbiter::Decision decision =
-        arbiter.offer(first, count, bytes, now_ns);
+    const std::span bytes(reinterpret_cast<const std::uint8_t*>(content.data()), content.size() * 8);
+    const Arbiter::Decision decision = arbiter.offer(first, count, bytes, now_ns);
     switch (decision.verdict) {
-    case Verdict::apply:
-      return decision.skip == 0 ? "apply"
-                                : "apply +" + std::to_string(decision.skip);
-    case Verdict::duplicate:
-      return "duplicate";
-    case Verdict::parked:
-      return "parked";
-    default:
-      return "overflow";
+      case Verdict::apply: return decision.skip == 0 ? "apply" : "apply +" + std::to_string(decision.skip);
+      case Verdict::duplicate: return "duplicate";
+      case Verdict::parked: return "parked";
+      default: return "overflow";
     }
   }
   // The kept packets that can be applied now: "5", "7 +1".
@@ -58,28 +46,21 @@ public:
     while (const auto parked = arbiter.next_parked()) {
       std::uint64_t word = 0;
       std::memcpy(&word, parked->datagram.data(), sizeof word);
-      const std::uint64_t first =
-          arbiter.next_sequence() - parked->datagram.size() / 8;
+      const std::uint64_t first = arbiter.next_sequence() - parked->datagram.size() / 8;
       CHECK_EQUAL(word, content_of(first));
       text += (text.empty() ? "" : ", ") + std::to_string(first);
-      if (parked->skip != 0)
-        text += " +" + std::to_string(parked->skip);
+      if (parked->skip != 0) text += " +" + std::to_string(parked->skip);
     }
     return text;
   }
-  std::string expire(std::int64_t now_ns) {
-    return text_of(arbiter.expire(now_ns));
-  }
+  std::string expire(std::int64_t now_ns) { return text_of(arbiter.expire(now_ns)); }
   std::string give_up() { return text_of(arbiter.give_up()); }
 
   Arbiter arbiter;
 
-private:
-  static std::string
-  text_of(const std::optional<arbitrate::SequenceRange> &range) {
-    return range ? std::to_string(range->first) + '-' +
-                       std::to_string(range->last)
-                 : "nothing";
+ private:
+  static std::string text_of(const std::optional<arbitrate::SequenceRange>& range) {
+    return range ? std::to_string(range->first) + '-' + std::to_string(range->last) : "nothing";
   }
 };
 
@@ -95,8 +76,7 @@ TEST(arbiterTakesTheFirstCopyOfEachMessageWhateverThePackets) {
   CHECK_EQUAL(bench.arbiter.next_sequence(), 12U);
   CHECK_EQUAL(bench.arbiter.parked_count(), 0U);
   CHECK_EQUAL(bench.arbiter.deadline_ns(), 0);
-  CHECK_EQUAL(bench.expire(std::numeric_limits<std::int64_t>::max()),
-              "nothing");
+  CHECK_EQUAL(bench.expire(std::numeric_limits<std::int64_t>::max()), "nothing");
   CHECK_EQUAL(bench.give_up(), "nothing");
 }
 
@@ -121,14 +101,14 @@ TEST(arbiterAppliesOnlyWhatIsNewOfKeptPacketsThatOverlap) {
   CHECK_EQUAL(bench.offer(4, 4), "parked");
   CHECK_EQUAL(bench.offer(4, 4), "duplicate");
   CHECK_EQUAL(bench.offer(4, 2),
-              "duplicate"); // within a kept one that starts with it
+              "duplicate");  // within a kept one that starts with it
   CHECK_EQUAL(bench.offer(5, 3),
-              "duplicate"); // within a kept one that starts before it
+              "duplicate");  // within a kept one that starts before it
   CHECK_EQUAL(bench.offer(4, 6), "parked");
   CHECK_EQUAL(bench.offer(6, 5), "parked");
   CHECK_EQUAL(bench.offer(20, 1), "parked");
   CHECK_EQUAL(bench.offer(1, 4), "apply");
-  CHECK_EQUAL(bench.drain(), "4 +1, 6 +4"); // 4-9 covers 4-7
+  CHECK_EQUAL(bench.drain(), "4 +1, 6 +4");  // 4-9 covers 4-7
   CHECK_EQUAL(bench.arbiter.next_sequence(), 11U);
   CHECK_EQUAL(bench.arbiter.parked_count(), 1U);
 }
@@ -140,7 +120,7 @@ TEST(arbiterNamesAHoleWhenItsTimeIsOverAndNotBefore) {
   CHECK_EQUAL(bench.expire(1'000 + wait_ns - 1), "nothing");
   CHECK_EQUAL(bench.expire(1'000 + wait_ns), "1-4");
   CHECK_EQUAL(bench.drain(), "5");
-  CHECK_EQUAL(bench.offer(1, 4, 1'200), "duplicate"); // too late
+  CHECK_EQUAL(bench.offer(1, 4, 1'200), "duplicate");  // too late
   CHECK_EQUAL(bench.arbiter.next_sequence(), 6U);
 }
 
@@ -204,8 +184,8 @@ TEST(arbiterLearnsOfAHoleFromAnAnnouncementAlone) {
   bench.arbiter.announce(5, 1'010);
   CHECK_EQUAL(bench.arbiter.deadline_ns(), 0);
   bench.arbiter.announce(8, 1'020);
-  bench.arbiter.announce(8, 1'070); // the other line's copy
-  bench.arbiter.announce(6, 1'080); // an old one
+  bench.arbiter.announce(8, 1'070);  // the other line's copy
+  bench.arbiter.announce(6, 1'080);  // an old one
   CHECK_EQUAL(bench.arbiter.deadline_ns(), 1'120);
   CHECK_EQUAL(bench.expire(1'119), "nothing");
   CHECK_EQUAL(bench.expire(1'120), "5-7");
@@ -233,13 +213,11 @@ TEST(arbiterGivesEveryAnnouncementItsOwnTime) {
 TEST(arbiterNeedsBoundedMemoryForAnnouncements) {
   Bench bench(options_with(4));
   std::int64_t now_ns = 0;
-  for (std::uint64_t next = 2; next <= 10'000; ++next)
-    bench.arbiter.announce(next, ++now_ns);
+  for (std::uint64_t next = 2; next <= 10'000; ++next) bench.arbiter.announce(next, ++now_ns);
   std::uint64_t told = 1;
   for (; bench.arbiter.deadline_ns() != 0; ++now_ns) {
     const auto range = bench.arbiter.expire(now_ns);
-    if (!range)
-      continue;
+    if (!range) continue;
     CHECK_EQUAL(range->first, told);
     told = range->last + 1;
   }
@@ -252,11 +230,11 @@ TEST(arbiterSaysWhenItHasNoRoomLeft) {
   CHECK_EQUAL(bench.offer(3, 1), "parked");
   CHECK_EQUAL(bench.offer(5, 1), "parked");
   CHECK_EQUAL(bench.offer(9, 2), "parked");
-  CHECK_EQUAL(bench.offer(5, 1), "duplicate"); // needs no room
+  CHECK_EQUAL(bench.offer(5, 1), "duplicate");  // needs no room
   CHECK_EQUAL(bench.offer(12, 1), "overflow");
   CHECK_EQUAL(bench.arbiter.parked_count(), 3U);
   CHECK_EQUAL(bench.give_up(), "1-2");
-  CHECK_EQUAL(bench.give_up(), "nothing"); // 3 is kept
+  CHECK_EQUAL(bench.give_up(), "nothing");  // 3 is kept
   CHECK_EQUAL(bench.drain(), "3");
   CHECK_EQUAL(bench.offer(12, 1), "parked");
   CHECK_EQUAL(bench.offer(1, 4), "apply +3");
@@ -270,11 +248,11 @@ TEST(arbiterSaysWhenItHasNoRoomLeft) {
 }
 
 TEST(arbiterKeepsNoDatagramLargerThanItsRoomForOne) {
-  Bench bench(options_with(4, 60)); // rounded up to 64
+  Bench bench(options_with(4, 60));  // rounded up to 64
   CHECK_EQUAL(bench.offer(20, 8), "parked");
   CHECK_EQUAL(bench.offer(30, 9), "overflow");
   CHECK_EQUAL(bench.offer(1, 19),
-              "apply"); // applied where it stands, whatever its size
+              "apply");  // applied where it stands, whatever its size
   CHECK_EQUAL(bench.drain(), "20");
 }
 
@@ -283,19 +261,14 @@ TEST(arbiterFollowsHugeJumps) {
   Bench bench;
   CHECK_EQUAL(bench.offer(far, 10, 1'000), "parked");
   CHECK_EQUAL(bench.offer(std::uint64_t{1} << 40, 1, 1'010), "parked");
-  CHECK_EQUAL(bench.expire(1'100),
-              "1-" + std::to_string((std::uint64_t{1} << 40) - 1));
+  CHECK_EQUAL(bench.expire(1'100), "1-" + std::to_string((std::uint64_t{1} << 40) - 1));
   CHECK_EQUAL(bench.drain(), std::to_string(std::uint64_t{1} << 40));
-  CHECK_EQUAL(bench.expire(1'100),
-              std::to_string((std::uint64_t{1} << 40) + 1) + '-' +
-                  std::to_string(far - 1));
+  CHECK_EQUAL(bench.expire(1'100), std::to_string((std::uint64_t{1} << 40) + 1) + '-' + std::to_string(far - 1));
   CHECK_EQUAL(bench.drain(), std::to_string(far));
   CHECK_EQUAL(bench.arbiter.next_sequence(), far + 10);
   CHECK_EQUAL(bench.offer(1, 30), "duplicate");
   bench.arbiter.announce((std::uint64_t{1} << 63) - 1, 2'000);
-  CHECK_EQUAL(bench.expire(2'100),
-              std::to_string(far + 10) + '-' +
-                  std::to_string((std::uint64_t{1} << 63) - 2));
+  CHECK_EQUAL(bench.expire(2'100), std::to_string(far + 10) + '-' + std::to_string((std::uint64_t{1} << 63) - 2));
   CHECK_EQUAL(bench.offer((std::uint64_t{1} << 63) - 1, 30), "apply");
 }
 
@@ -313,8 +286,7 @@ TEST(arbiterForgetsEverythingOnReset) {
   CHECK_EQUAL(bench.give_up(), "nothing");
   CHECK_EQUAL(bench.expire(5'000), "nothing");
   CHECK_EQUAL(bench.offer(1, 1, 6'000), "apply");
-  for (const std::uint64_t first : {7, 5, 3})
-    CHECK_EQUAL(bench.offer(first, 1, 6'000), "parked"); // all room is back
+  for (const std::uint64_t first : {7, 5, 3}) CHECK_EQUAL(bench.offer(first, 1, 6'000), "parked");  // all room is back
   CHECK_EQUAL(bench.expire(6'100), "2-2");
   CHECK_EQUAL(bench.drain(), "3");
 }
@@ -327,17 +299,14 @@ TEST(arbiterDoesNotAllocateOnItsWay) {
   faults.delay_ns_max = 3'000;
   const std::vector<LinePacket> packets = make_line(random, faults, 1, 20'000);
   const std::vector<std::uint64_t> content(64);
-  const std::span all(reinterpret_cast<const std::uint8_t *>(content.data()),
-                      content.size() * 8);
+  const std::span all(reinterpret_cast<const std::uint8_t*>(content.data()), content.size() * 8);
   Arbiter arbiter(options_with(16, 512));
   const std::uint64_t before = allocations();
-  for (const LinePacket &packet : packets) {
+  for (const LinePacket& packet : packets) {
     if (packet.count == 0) {
       arbiter.announce(packet.first, packet.arrival_ns);
-    } else if (arbiter
-                   .offer(packet.first, packet.count,
-                          all.first(packet.count * 8), packet.arrival_ns)
-                   .verdict == Verdict::overflow) {
+    } else if (arbiter.offer(packet.first, packet.count, all.first(packet.count * 8), packet.arrival_ns).verdict ==
+               Verdict::overflow) {
       static_cast<void>(arbiter.give_up());
     }
     while (arbiter.next_parked()) {
@@ -351,5 +320,5 @@ TEST(arbiterDoesNotAllocateOnItsWay) {
   CHECK(arbiter.next_sequence() > 19'000);
 }
 
-} // namespace
-} // namespace depthcast::test
+}  // namespace
+}  // namespace depthcast::test

@@ -34,8 +34,7 @@ TEST(sessionTrackerTakesSessionZeroForNone) {
 TEST(sessionTrackerStaysWithASessionThatIsNotSilent) {
   SessionTracker tracker(0, silence_ns);
   CHECK(tracker.offer(7, 0) == SessionVerdict::adopted);
-  for (std::int64_t now_ns = 0; now_ns < 20 * silence_ns;
-       now_ns += silence_ns - 1) {
+  for (std::int64_t now_ns = 0; now_ns < 20 * silence_ns; now_ns += silence_ns - 1) {
     CHECK(tracker.offer(7, now_ns) == SessionVerdict::current);
     CHECK(tracker.offer(8, now_ns + silence_ns - 1) == SessionVerdict::foreign);
   }
@@ -56,8 +55,7 @@ TEST(sessionTrackerIsNotKeptAwakeByForeignSessions) {
   SessionTracker tracker(0, silence_ns);
   CHECK(tracker.offer(7, 0) == SessionVerdict::adopted);
   for (std::int64_t now_ns = 1; now_ns < silence_ns; ++now_ns) {
-    CHECK(tracker.offer(now_ns % 2 == 0 ? 9 : 3, now_ns) ==
-          SessionVerdict::foreign);
+    CHECK(tracker.offer(now_ns % 2 == 0 ? 9 : 3, now_ns) == SessionVerdict::foreign);
   }
   CHECK(tracker.offer(9, silence_ns) == SessionVerdict::adopted);
 }
@@ -67,14 +65,12 @@ TEST(sessionTrackerGoesOverAtOnceWhenTheSessionHasEnded) {
   CHECK(tracker.offer(7, 0) == SessionVerdict::adopted);
   tracker.end();
   CHECK(tracker.ended());
-  CHECK(tracker.offer(7, 1) ==
-        SessionVerdict::current); // its last packets, repeated
+  CHECK(tracker.offer(7, 1) == SessionVerdict::current);  // its last packets, repeated
   CHECK(tracker.ended());
   CHECK(tracker.offer(8, 2) == SessionVerdict::adopted);
   CHECK(!tracker.ended());
-  CHECK(tracker.offer(9, 3) ==
-        SessionVerdict::foreign); // the end of the old one does not speak for
-                                  // the new one
+  CHECK(tracker.offer(9, 3) == SessionVerdict::foreign);  // the end of the old one does not speak for
+                                                          // the new one
 }
 
 TEST(sessionTrackerNeverGoesBackToALowerSession) {
@@ -96,5 +92,5 @@ TEST(sessionTrackerFollowsOnlyTheSessionThatIsWanted) {
   CHECK(tracker.offer(7, 100 * silence_ns) == SessionVerdict::current);
 }
 
-} // namespace
-} // namespace depthcast::test
+}  // namespace
+}  // namespace depthcast::test

@@ -147,10 +147,13 @@ TEST(bookRefusesTotalsPastSixtyFourBits) {
   CHECK(apply(modify_kept(1, 1, Side::bid, 10, quantity_max - 5)) == ApplyResult::applied);
   CHECK(apply(modify_lost(2, 1, Side::bid, 10, 6)) == ApplyResult::quantity_overflow);
   CHECK(apply(modify_lost(2, 1, Side::bid, 10, 5)) == ApplyResult::applied);
+  CHECK(apply(add(3, 1, Side::bid, 10, 1)) == ApplyResult::quantity_overflow);
   CHECK(apply(modify_kept(2, 1, Side::bid, 10, 6)) == ApplyResult::quantity_overflow);
   // Its own quantity does not count against it.
   CHECK(apply(modify_lost(1, 1, Side::bid, 10, quantity_max - 6)) == ApplyResult::applied);
   CHECK_EQUAL(book.level(book.best_level(1, Side::bid)).quantity, quantity_max - 1);
+  CHECK(apply(add(3, 1, Side::bid, 10, 1)) == ApplyResult::applied);
+  CHECK_EQUAL(book.level(book.best_level(1, Side::bid)).quantity, quantity_max);
   CHECK_EQUAL(audit(book).fault, "");
 }
 

@@ -28,25 +28,21 @@ struct Bench {
   // `count` orders, each an event of its own.
   explicit Bench(std::uint64_t count) {
     for (std::uint64_t order = 1; order <= count; ++order) {
-      feed.book(add(order, static_cast<std::uint32_t>(order % 3 + 1), Side::bid,
-                    static_cast<std::int64_t>(order % 50), 1));
+      feed.book(
+          add(order, static_cast<std::uint32_t>(order % 3 + 1), Side::bid, static_cast<std::int64_t>(order % 50), 1));
     }
   }
-  void expect(std::uint64_t checked, std::uint64_t mismatched,
-              std::uint64_t unchecked, int line) const {
-    const book::ReplicaCounters &counters = replica.counters();
-    if (counters.digests_checked == checked &&
-        counters.digests_mismatched == mismatched &&
+  void expect(std::uint64_t checked, std::uint64_t mismatched, std::uint64_t unchecked, int line) const {
+    const book::ReplicaCounters& counters = replica.counters();
+    if (counters.digests_checked == checked && counters.digests_mismatched == mismatched &&
         counters.digests_unchecked == unchecked) {
       return;
     }
     fail(__FILE__, line,
-         "checked, mismatched, unchecked are " +
-             std::to_string(counters.digests_checked) + ", " +
-             std::to_string(counters.digests_mismatched) + ", " +
-             std::to_string(counters.digests_unchecked) + ", expected " +
-             std::to_string(checked) + ", " + std::to_string(mismatched) +
-             ", " + std::to_string(unchecked));
+         "checked, mismatched, unchecked are " + std::to_string(counters.digests_checked) + ", " +
+             std::to_string(counters.digests_mismatched) + ", " + std::to_string(counters.digests_unchecked) +
+             ", expected " + std::to_string(checked) + ", " + std::to_string(mismatched) + ", " +
+             std::to_string(unchecked));
   }
 
   ReplicaFeed feed{small_limits()};
@@ -70,7 +66,7 @@ TEST(replicaChecksTheOtherLinesCopyOfADigestOnlyOnce) {
   bench.feed.give(bench.replica, 1, 2);
   bench.feed.tell_digest(bench.replica, 2);
   bench.feed.tell_digest(bench.replica, 2);
-  bench.feed.tell_digest(bench.replica, 1); // an old one, from the slower line
+  bench.feed.tell_digest(bench.replica, 1);  // an old one, from the slower line
   bench.expect(1, 0, 0, __LINE__);
   bench.feed.tell_digest(bench.replica, 3);
   bench.feed.tell_digest(bench.replica, 3);
@@ -82,8 +78,7 @@ TEST(replicaChecksTheOtherLinesCopyOfADigestOnlyOnce) {
 TEST(replicaChecksADigestThatComesLate) {
   Bench bench(1'000);
   bench.feed.give_all(bench.replica);
-  for (std::uint64_t sequence = 1; sequence <= 1'000; ++sequence)
-    bench.feed.tell_digest(bench.replica, sequence);
+  for (std::uint64_t sequence = 1; sequence <= 1'000; ++sequence) bench.feed.tell_digest(bench.replica, sequence);
   bench.expect(1'000, 0, 0, __LINE__);
 }
 
@@ -127,8 +122,7 @@ TEST(replicaNoticesADifferenceThatComesEarly) {
 TEST(replicaKeepsSoManyWaitingDigestsAndDropsTheOldest) {
   constexpr std::uint64_t more = 10;
   Bench bench(digests_waiting_max + more + 5);
-  for (std::uint64_t sequence = 1; sequence <= digests_waiting_max;
-       ++sequence) {
+  for (std::uint64_t sequence = 1; sequence <= digests_waiting_max; ++sequence) {
     bench.feed.tell_digest(bench.replica, sequence);
   }
   bench.expect(0, 0, 0, __LINE__);
@@ -209,8 +203,7 @@ TEST(replicaIsNotWholeAgainByADigestThatItIsPast) {
   bench.replica.on_missing(4);
   bench.feed.give(bench.replica, 5, 6);
   bench.feed.tell_digest(bench.replica, 5);
-  CHECK(!bench.replica
-             .whole()); // equal then; whether now, the next one will tell
+  CHECK(!bench.replica.whole());  // equal then; whether now, the next one will tell
   bench.feed.tell_digest(bench.replica, 6);
   CHECK(bench.replica.whole());
   bench.expect(2, 0, 0, __LINE__);
@@ -233,5 +226,5 @@ TEST(replicaReportsAMismatchOnceUntilItIsWholeAgain) {
   bench.expect(4, 2, 0, __LINE__);
 }
 
-} // namespace
-} // namespace depthcast::test
+}  // namespace
+}  // namespace depthcast::test

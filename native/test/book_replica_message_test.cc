@@ -30,28 +30,24 @@ struct Bench {
   Replica replica{small_limits(), &sink};
   ReplicaFeed feed{small_limits()};
   UpdateCollector sink;
-  const Update &last() const { return sink.updates.back(); }
+  const Update& last() const { return sink.updates.back(); }
 };
 
 // "100 x 10 | 101 x 5"; "-" where a side is empty.
-std::string best_of(const Update &update) {
+std::string best_of(const Update& update) {
   const auto side = [](std::int64_t price, std::uint64_t quantity) {
-    if (quantity == 0)
-      return std::string(price == 0 ? "-" : "a price without quantity");
+    if (quantity == 0) return std::string(price == 0 ? "-" : "a price without quantity");
     return std::to_string(price) + " x " + std::to_string(quantity);
   };
-  return side(update.bid_price, update.bid_quantity) + " | " +
-         side(update.ask_price, update.ask_quantity);
+  return side(update.bid_price, update.bid_quantity) + " | " + side(update.ask_price, update.ask_quantity);
 }
 
 TEST(replicaHandsOnEachBookMessageWithTheBestPricesAfterIt) {
   Bench bench;
-  const auto expect = [&](const BookMessage &message, const char *best,
-                          int line) {
+  const auto expect = [&](const BookMessage& message, const char* best, int line) {
     bench.feed.book(message);
     bench.feed.give_all(bench.replica);
-    if (best_of(bench.last()) != best)
-      fail(__FILE__, line, best_of(bench.last()) + ", expected " + best);
+    if (best_of(bench.last()) != best) fail(__FILE__, line, best_of(bench.last()) + ", expected " + best);
   };
   expect(status(1, TradingStatus::trading), "- | -", __LINE__);
   expect(add(1, 1, Side::bid, 100, 10), "100 x 10 | -", __LINE__);
@@ -78,7 +74,7 @@ TEST(replicaHandsOnEveryFieldOfABookMessage) {
   message.flags |= flags::detail | flags::at_price;
   bench.feed.book(message, true, 4'711);
   bench.feed.give_all(bench.replica);
-  const Update &update = bench.last();
+  const Update& update = bench.last();
   CHECK_EQUAL(update.sequence, 2U);
   CHECK_EQUAL(update.position, 4U);
   CHECK_EQUAL(update.time_ns, 20);
@@ -88,8 +84,7 @@ TEST(replicaHandsOnEveryFieldOfABookMessage) {
   CHECK_EQUAL(update.detail, 4'711U);
   CHECK_EQUAL(update.instrument, 3U);
   CHECK_EQUAL(update.instrument_sequence, 2U);
-  CHECK_EQUAL(update.flags, flags::book_affecting | flags::detail |
-                                flags::at_price | flags::end_of_event);
+  CHECK_EQUAL(update.flags, flags::book_affecting | flags::detail | flags::at_price | flags::end_of_event);
   CHECK(update.kind == Kind::execute);
   CHECK(update.side == Side::bid);
   CHECK_EQUAL(best_of(update), "100 x 6 | -");
@@ -101,7 +96,7 @@ TEST(replicaHandsOnEveryFieldOfATrade) {
   bench.feed.book(add(1, 3, Side::ask, 100, 10));
   bench.feed.trade(3, Kind::auction, 9);
   bench.feed.give_all(bench.replica);
-  const Update &update = bench.last();
+  const Update& update = bench.last();
   CHECK_EQUAL(update.sequence, 2U);
   CHECK_EQUAL(update.position, 4U);
   CHECK_EQUAL(update.time_ns, 20);
@@ -145,7 +140,7 @@ TEST(replicaSaysWhatStateItIsInWithinAnEvent) {
   CHECK_EQUAL(bench.replica.counters().events, 1U);
   book::Depth depth;
   CHECK(bench.replica.book().views().read(1, 3, depth) == book::DepthRead::ok);
-  CHECK_EQUAL(depth.sequence, 1U); // never half an event
+  CHECK_EQUAL(depth.sequence, 1U);  // never half an event
   CHECK_EQUAL(depth.counts[0], 1U);
   bench.feed.give(bench.replica, 3);
   CHECK(bench.replica.book().views().read(1, 3, depth) == book::DepthRead::ok);
@@ -157,7 +152,7 @@ TEST(replicaTakesADefinitionWithANumber) {
   Bench bench;
   bench.feed.define(2, definition_of("ABC"));
   bench.feed.give_all(bench.replica);
-  const book::DefinitionRecord &known = bench.replica.definition(2);
+  const book::DefinitionRecord& known = bench.replica.definition(2);
   CHECK(known.defined);
   CHECK_EQUAL(known.symbol, "ABC");
   CHECK_EQUAL(known.price_exponent, -4);
@@ -221,15 +216,12 @@ TEST(replicaDoesNotAllocateForBooksTradesAndDigests) {
   Replica replica(small_limits(), nullptr);
   const std::uint64_t before = allocations();
   for (std::uint64_t sequence = 1; sequence <= feed.last(); ++sequence) {
-    if (feed.message(sequence).payload == FeedMessage::Payload::definition)
-      continue; // their names take memory
+    if (feed.message(sequence).payload == FeedMessage::Payload::definition) continue;  // their names take memory
     feed.give(replica, sequence);
-    if (sequence % 16 == 0)
-      feed.tell_digest(replica,
-                       sequence + 8 <= feed.last() ? sequence + 8 : sequence);
+    if (sequence % 16 == 0) feed.tell_digest(replica, sequence + 8 <= feed.last() ? sequence + 8 : sequence);
   }
   CHECK_EQUAL(allocations(), before);
 }
 
-} // namespace
-} // namespace depthcast::test
+}  // namespace
+}  // namespace depthcast::test

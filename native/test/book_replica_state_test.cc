@@ -50,8 +50,7 @@ TEST(replicaIsLiveWhileNothingIsMissing) {
   bench.feed.book(status(2, TradingStatus::halted));
   bench.feed.trade(1, Kind::trade, 1);
   bench.feed.give_all(bench.replica);
-  for (std::uint32_t instrument = 0; instrument <= 4; ++instrument)
-    CHECK(bench.replica.state(instrument) == live);
+  for (std::uint32_t instrument = 0; instrument <= 4; ++instrument) CHECK(bench.replica.state(instrument) == live);
   CHECK(bench.replica.whole());
   CHECK_EQUAL(bench.replica.instrument_last(), 3U);
   CHECK_EQUAL(bench.replica.sequence(), 5U);
@@ -90,8 +89,7 @@ TEST(replicaIsStaleWhereAnInstrumentsSequenceJumped) {
   CHECK_EQUAL(bench.replica.counters().instrument_gaps, 1U);
   bench.feed.book(add(12, 1, Side::bid, 97, 5));
   bench.give_last();
-  CHECK(bench.replica.state(1) ==
-        stale); // what follows proves nothing about what was missed
+  CHECK(bench.replica.state(1) == stale);  // what follows proves nothing about what was missed
   CHECK_EQUAL(bench.replica.counters().instrument_gaps, 1U);
   CHECK(!bench.replica.whole());
 }
@@ -155,8 +153,7 @@ TEST(replicaIsLiveAgainWhenTheChannelsDigestIsEqual) {
   bench.give_last();
   CHECK(bench.replica.state(1) == stale);
   bench.feed.tell_digest(bench.replica, bench.feed.last());
-  for (std::uint32_t instrument = 1; instrument <= 4; ++instrument)
-    CHECK(bench.replica.state(instrument) == live);
+  for (std::uint32_t instrument = 1; instrument <= 4; ++instrument) CHECK(bench.replica.state(instrument) == live);
   CHECK(bench.replica.whole());
   CHECK_EQUAL(bench.replica.counters().digests_checked, 1U);
   CHECK_EQUAL(bench.replica.counters().digests_mismatched, 0U);
@@ -187,8 +184,8 @@ TEST(replicaIsLiveAgainWhereTheInstrumentsDigestIsEqual) {
   bench.give_last();
   bench.feed.tell_instrument(bench.replica, bench.feed.last(), 1);
   bench.feed.tell_instrument(bench.replica, bench.feed.last(), 2);
-  CHECK(bench.replica.state(1) == live); // it was stale
-  CHECK(bench.replica.state(2) == live); // it was unconfirmed
+  CHECK(bench.replica.state(1) == live);  // it was stale
+  CHECK(bench.replica.state(2) == live);  // it was unconfirmed
   CHECK(bench.replica.state(3) == unconfirmed);
   CHECK(!bench.replica.whole());
   CHECK_EQUAL(bench.replica.counters().digests_checked, 2U);
@@ -201,7 +198,7 @@ TEST(replicaIsStaleWhereTheInstrumentsDigestIsDifferent) {
   CHECK(bench.replica.state(1) == live);
   CHECK_EQUAL(bench.replica.counters().digests_mismatched, 1U);
   bench.feed.tell_instrument(bench.replica, 3, 2, 1);
-  CHECK_EQUAL(bench.replica.counters().digests_mismatched, 1U); // told once
+  CHECK_EQUAL(bench.replica.counters().digests_mismatched, 1U);  // told once
   bench.feed.tell_instrument(bench.replica, 3, 2);
   CHECK(bench.replica.state(2) == live);
   CHECK(bench.replica.whole());
@@ -221,13 +218,13 @@ TEST(replicaCountsNoMismatchOfAnUnconfirmedInstrument) {
 TEST(replicaComparesNoInstrumentDigestOfAnotherState) {
   Bench bench;
   bench.feed.book(add(10, 2, Side::bid, 99, 5));
-  bench.feed.tell_instrument(bench.replica, 4, 2); // its message has not come
+  bench.feed.tell_instrument(bench.replica, 4, 2);  // its message has not come
   bench.feed.tell_instrument(bench.replica, 4,
-                             3); // nor everything below that number
+                             3);  // nor everything below that number
   bench.give_last();
-  bench.feed.tell_instrument(bench.replica, 3, 2); // it has moved on since
+  bench.feed.tell_instrument(bench.replica, 3, 2);  // it has moved on since
   CHECK_EQUAL(bench.replica.counters().digests_checked, 0U);
-  bench.feed.tell_instrument(bench.replica, 3, 1); // another one has not
+  bench.feed.tell_instrument(bench.replica, 3, 1);  // another one has not
   CHECK_EQUAL(bench.replica.counters().digests_checked, 1U);
   CHECK(bench.replica.whole());
 }
@@ -259,7 +256,7 @@ TEST(replicaIsNotConfirmedByDigestsOfAStateBeforeTheHole) {
   bench.feed.tell_instrument(bench.replica, 3, 1);
   CHECK(bench.replica.state(1) == unconfirmed);
   bench.feed.tell_instrument(bench.replica, bench.feed.last(),
-                             1); // has another instrument sequence
+                             1);  // has another instrument sequence
   CHECK(bench.replica.state(1) == unconfirmed);
   bench.feed.tell_instrument(bench.replica, bench.feed.last(), 2);
   CHECK(bench.replica.state(2) == live);
@@ -278,10 +275,9 @@ TEST(replicaIsStaleWhereAMessageWasRefused) {
       {add(9, 1, static_cast<Side>(7), 1, 1), ApplyResult::invalid_side},
       {execute(2, 1, Side::bid, 1), ApplyResult::wrong_instrument},
       {modify_kept(1, 1, Side::bid, 101, 1), ApplyResult::wrong_price},
-      {add(9, 1, Side::bid, 100, ~std::uint64_t{0}),
-       ApplyResult::quantity_overflow},
+      {add(9, 1, Side::bid, 100, ~std::uint64_t{0}), ApplyResult::quantity_overflow},
   };
-  for (const auto &one : cases) {
+  for (const auto& one : cases) {
     Bench bench;
     const std::uint64_t digest = bench.replica.book().digest();
     BookMessage message = one.message;
@@ -292,7 +288,7 @@ TEST(replicaIsStaleWhereAMessageWasRefused) {
     CHECK(bench.replica.state(1) == stale);
     CHECK(bench.replica.state(2) == live);
     CHECK_EQUAL(bench.replica.book().digest(), digest);
-    CHECK_EQUAL(bench.replica.sequence(), 4U); // it is over all the same
+    CHECK_EQUAL(bench.replica.sequence(), 4U);  // it is over all the same
     CHECK_EQUAL(bench.replica.counters().messages, 4U);
     CHECK_EQUAL(book::audit(bench.replica.book()).fault, "");
   }
@@ -328,8 +324,7 @@ TEST(replicaCountsMessagesOfInstrumentsOutOfRange) {
     trade.kind = Kind::trade;
     trade.flags = flags::end_of_event;
     bench.replica.on_trade(trade, {5, 10, 50});
-    bench.replica.on_definition(instrument, 1, definition_of("FAR"),
-                                {6, 12, 60});
+    bench.replica.on_definition(instrument, 1, definition_of("FAR"), {6, 12, 60});
     bench.replica.learn_definition(instrument, definition_of("FAR"));
   }
   CHECK_EQUAL(refused(bench.replica, ApplyResult::unknown_instrument), 3U);
@@ -359,5 +354,5 @@ TEST(replicaSkipsAnUnknownKindUnlessItAffectsTheBook) {
   CHECK(bench.replica.state(3) == live);
 }
 
-} // namespace
-} // namespace depthcast::test
+}  // namespace
+}  // namespace depthcast::test

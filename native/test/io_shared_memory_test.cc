@@ -23,12 +23,12 @@ using io::SharedMemory;
 
 constexpr std::size_t size = 100'000;
 
-mode_t mode_of(const std::string &path) {
+mode_t mode_of(const std::string& path) {
   struct stat status {};
   return lstat(path.c_str(), &status) == 0 ? status.st_mode : 0;
 }
 
-bool exists(const std::string &path) { return mode_of(path) != 0; }
+bool exists(const std::string& path) { return mode_of(path) != 0; }
 
 TEST(sharedMemoryIsAPrivateFileWhateverTheUmask) {
   const ScratchFolder folder("/dev/shm");
@@ -47,13 +47,11 @@ TEST(sharedMemoryIsZeroedAndSeenByItsReaders) {
   SharedMemory memory = SharedMemory::create(folder / "ring", size);
   const SharedMemory reader = SharedMemory::open(folder / "ring");
   CHECK_EQUAL(reader.bytes(), size);
-  auto *words = static_cast<std::uint8_t *>(memory.data());
-  const auto *seen = static_cast<const std::uint8_t *>(reader.data());
-  for (std::size_t index = 0; index < size; ++index)
-    REQUIRE_EQUAL(seen[index], 0U);
+  auto* words = static_cast<std::uint8_t*>(memory.data());
+  const auto* seen = static_cast<const std::uint8_t*>(reader.data());
+  for (std::size_t index = 0; index < size; ++index) REQUIRE_EQUAL(seen[index], 0U);
   std::memset(words, 0x5a, size);
-  for (std::size_t index = 0; index < size; ++index)
-    REQUIRE_EQUAL(seen[index], 0x5aU);
+  for (std::size_t index = 0; index < size; ++index) REQUIRE_EQUAL(seen[index], 0x5aU);
 }
 
 TEST(sharedMemoryCannotBeWrittenByReaders) {
@@ -66,31 +64,27 @@ TEST(sharedMemoryCannotBeWrittenByReaders) {
 
 TEST(sharedMemoryIsUnlinkedAtTheEndAndStaysForItsReaders) {
   const ScratchFolder folder("/dev/shm");
-  auto memory = std::make_unique<SharedMemory>(
-      SharedMemory::create(folder / "ring", size));
-  static_cast<std::uint8_t *>(memory->data())[7] = 9;
+  auto memory = std::make_unique<SharedMemory>(SharedMemory::create(folder / "ring", size));
+  static_cast<std::uint8_t*>(memory->data())[7] = 9;
   { const SharedMemory passing = SharedMemory::open(folder / "ring"); }
-  CHECK(exists(folder / "ring")); // a reader takes nothing away
+  CHECK(exists(folder / "ring"));  // a reader takes nothing away
   const SharedMemory reader = SharedMemory::open(folder / "ring");
   CHECK_EQUAL(reader.path(), "");
   memory.reset();
   CHECK(!exists(folder / "ring"));
-  CHECK_EQUAL(static_cast<const std::uint8_t *>(reader.data())[7], 9U);
-  const SharedMemory next =
-      SharedMemory::create(folder / "ring", size); // the name is free again
+  CHECK_EQUAL(static_cast<const std::uint8_t*>(reader.data())[7], 9U);
+  const SharedMemory next = SharedMemory::create(folder / "ring", size);  // the name is free again
 }
 
 TEST(sharedMemoryIsUnlinkedOnceWhenItMoves) {
   const ScratchFolder folder("/dev/shm");
   {
     SharedMemory first = SharedMemory::create(folder / "ring", size);
-    void *data = first.data();
+    void* data = first.data();
     const SharedMemory second(std::move(first));
     CHECK(second.data() == data);
     CHECK_EQUAL(second.path(), folder / "ring");
-    {
-      const SharedMemory gone(std::move(first));
-    } // what was moved from holds nothing
+    { const SharedMemory gone(std::move(first)); }  // what was moved from holds nothing
     CHECK(exists(folder / "ring"));
   }
   CHECK(!exists(folder / "ring"));
@@ -99,12 +93,10 @@ TEST(sharedMemoryIsUnlinkedOnceWhenItMoves) {
 TEST(sharedMemoryTakesNoFileThatExists) {
   const ScratchFolder folder("/dev/shm");
   write_file(folder / "ring", {1, 2, 3});
-  CHECK_THROWS(SharedMemory::create(folder / "ring", size), std::system_error,
-               "create " + (folder / "ring"));
+  CHECK_THROWS(SharedMemory::create(folder / "ring", size), std::system_error, "create " + (folder / "ring"));
   CHECK(read_file(folder / "ring") == std::vector<std::uint8_t>({1, 2, 3}));
   const SharedMemory memory = SharedMemory::create(folder / "other", size);
-  CHECK_THROWS(SharedMemory::create(folder / "other", size), std::system_error,
-               "File exists");
+  CHECK_THROWS(SharedMemory::create(folder / "other", size), std::system_error, "File exists");
   CHECK(exists(folder / "other"));
 }
 
@@ -112,14 +104,10 @@ TEST(sharedMemoryFollowsNoSymbolicLink) {
   const ScratchFolder folder("/dev/shm");
   write_file(folder / "target", std::vector<std::uint8_t>(100));
   REQUIRE(symlink((folder / "target").c_str(), (folder / "link").c_str()) == 0);
-  REQUIRE(symlink((folder / "nothing").c_str(),
-                  (folder / "dangling").c_str()) == 0);
-  CHECK_THROWS(SharedMemory::create(folder / "link", size), std::system_error,
-               "create");
-  CHECK_THROWS(SharedMemory::create(folder / "dangling", size),
-               std::system_error, "create");
-  CHECK_THROWS(SharedMemory::open(folder / "link"), std::system_error,
-               "open " + (folder / "link"));
+  REQUIRE(symlink((folder / "nothing").c_str(), (folder / "dangling").c_str()) == 0);
+  CHECK_THROWS(SharedMemory::create(folder / "link", size), std::system_error, "create");
+  CHECK_THROWS(SharedMemory::create(folder / "dangling", size), std::system_error, "create");
+  CHECK_THROWS(SharedMemory::open(folder / "link"), std::system_error, "open " + (folder / "link"));
   CHECK(!exists(folder / "nothing"));
   CHECK(exists(folder / "link"));
 }
@@ -130,16 +118,13 @@ TEST(sharedMemoryOfOthersOrThatOthersMayWriteIsRefused) {
   const SharedMemory memory = SharedMemory::create(path, size);
   for (const mode_t mode : {0620U, 0602U, 0666U}) {
     REQUIRE(chmod(path.c_str(), mode) == 0);
-    CHECK_THROWS(SharedMemory::open(path), std::system_error,
-                 "not a private file of this user: " + path);
+    CHECK_THROWS(SharedMemory::open(path), std::system_error, "not a private file of this user: " + path);
   }
   REQUIRE(chmod(path.c_str(), 0644) == 0);
   CHECK_EQUAL(SharedMemory::open(path).bytes(), size);
-  if (geteuid() != 0)
-    return note("no root: the owner cannot be changed");
+  if (geteuid() != 0) return note("no root: the owner cannot be changed");
   REQUIRE(chown(path.c_str(), 65'534, 65'534) == 0);
-  CHECK_THROWS(SharedMemory::open(path), std::system_error,
-               "not a private file");
+  CHECK_THROWS(SharedMemory::open(path), std::system_error, "not a private file");
 }
 
 TEST(sharedMemoryIsNoFolderNoPipeAndNotEmpty) {
@@ -148,17 +133,13 @@ TEST(sharedMemoryIsNoFolderNoPipeAndNotEmpty) {
   REQUIRE(mkfifo((folder / "pipe").c_str(), 0600) == 0);
   write_file(folder / "empty", {});
   REQUIRE(chmod((folder / "empty").c_str(), 0600) == 0);
-  CHECK_THROWS(SharedMemory::open(folder / "folder"), std::system_error,
-               "not a private file");
+  CHECK_THROWS(SharedMemory::open(folder / "folder"), std::system_error, "not a private file");
   CHECK_THROWS(SharedMemory::open(folder / "pipe"), std::system_error,
-               "not a private file"); // and it does not wait
+               "not a private file");  // and it does not wait
   CHECK_THROWS(SharedMemory::open(folder / "empty"), std::system_error, "map");
-  CHECK_THROWS(SharedMemory::open(folder / "nothing"), std::system_error,
-               "No such file");
-  CHECK_THROWS(SharedMemory::create(folder / "no/ring", size),
-               std::system_error, "No such file");
-  CHECK_THROWS(SharedMemory::create(folder / "none", 0), std::system_error,
-               "none");
+  CHECK_THROWS(SharedMemory::open(folder / "nothing"), std::system_error, "No such file");
+  CHECK_THROWS(SharedMemory::create(folder / "no/ring", size), std::system_error, "No such file");
+  CHECK_THROWS(SharedMemory::create(folder / "none", 0), std::system_error, "none");
   CHECK(!exists(folder / "none"));
 }
 
@@ -168,13 +149,9 @@ TEST(sharedMemoryLargerThanItsFileSystemIsRefusedAtOnce) {
   const ScratchFolder folder("/dev/shm");
   struct statvfs room {};
   REQUIRE(statvfs("/dev/shm", &room) == 0);
-  if (room.f_blocks == 0)
-    return note("/dev/shm has no limit");
-  const std::size_t all =
-      static_cast<std::size_t>(room.f_blocks) * room.f_frsize;
-  CHECK_THROWS(
-      SharedMemory::create(folder / "ring", all + (std::size_t{1} << 20)),
-      std::system_error, "No space left");
+  if (room.f_blocks == 0) return note("/dev/shm has no limit");
+  const std::size_t all = static_cast<std::size_t>(room.f_blocks) * room.f_frsize;
+  CHECK_THROWS(SharedMemory::create(folder / "ring", all + (std::size_t{1} << 20)), std::system_error, "No space left");
   CHECK(!exists(folder / "ring"));
 }
 
@@ -185,5 +162,5 @@ TEST(sharedMemoryWithoutAPathIsPrivate) {
   std::memset(memory.data(), 1, size);
 }
 
-} // namespace
-} // namespace depthcast::test
+}  // namespace
+}  // namespace depthcast::test

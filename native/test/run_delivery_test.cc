@@ -17,37 +17,34 @@ using run::DeliveryPolicy;
 
 // Gives a delivery events; messages are numbered from 1.
 class Giver {
-public:
-  explicit Giver(Delivery &delivery) : delivery_(delivery) {}
+ public:
+  explicit Giver(Delivery& delivery) : delivery_(delivery) {}
   void event(std::uint64_t messages) {
-    while (messages-- > 1)
-      message(false);
+    while (messages-- > 1) message(false);
     message(true);
   }
   void message(bool ends_event) {
     book::Update update{};
     update.sequence = ++sequence_;
-    if (ends_event)
-      update.flags = flags::end_of_event;
+    if (ends_event) update.flags = flags::end_of_event;
     delivery_.on_update(update);
   }
   std::uint64_t given() const { return sequence_; }
 
-private:
-  Delivery &delivery_;
+ private:
+  Delivery& delivery_;
   std::uint64_t sequence_ = 0;
 };
 
 // The numbers that the consumer finds, "3.." at the end of an event; takes
 // them.
-std::string take(Delivery &delivery, std::size_t most = 1'000) {
+std::string take(Delivery& delivery, std::size_t most = 1'000) {
   std::string text;
   const std::size_t ready = std::min(most, delivery.ring().available_now());
   for (std::size_t index = 0; index < ready; ++index) {
-    const book::Update &update = delivery.ring().at_head(index);
+    const book::Update& update = delivery.ring().at_head(index);
     text += (text.empty() ? "" : " ") + std::to_string(update.sequence);
-    if ((update.flags & flags::end_of_event) != 0)
-      text += "..";
+    if ((update.flags & flags::end_of_event) != 0) text += "..";
   }
   delivery.ring().release(ready);
   return text;
@@ -71,9 +68,9 @@ TEST(deliverySkipsAnEventThatDoesNotFitAndGoesOn) {
   Delivery delivery(4, DeliveryPolicy::skip);
   Giver giver(delivery);
   giver.event(3);
-  giver.event(2); // 4 fits, 5 does not: neither is shown
+  giver.event(2);  // 4 fits, 5 does not: neither is shown
   CHECK_EQUAL(delivery.lost(), 2U);
-  giver.event(1); // fits again
+  giver.event(1);  // fits again
   giver.event(1);
   CHECK_EQUAL(delivery.lost(), 3U);
   CHECK_EQUAL(take(delivery), "1 2 3.. 6..");
@@ -118,7 +115,7 @@ TEST(deliveryStopsForGoodWhereThatIsThePolicy) {
   giver.event(3);
   giver.message(false);
   giver.message(false);
-  CHECK(!delivery.stopped()); // the event has not ended
+  CHECK(!delivery.stopped());  // the event has not ended
   giver.message(true);
   CHECK(delivery.stopped());
   CHECK_EQUAL(delivery.lost(), 3U);
@@ -133,25 +130,20 @@ TEST(deliveryStopsForGoodWhereThatIsThePolicy) {
 TEST(deliveryCountsEveryUpdateAsDeliveredOrLost) {
   Random random(seed());
   for (std::uint64_t round = 0; round < work(300); ++round) {
-    const DeliveryPolicy policy =
-        random.chance(1, 4) ? DeliveryPolicy::stop : DeliveryPolicy::skip;
+    const DeliveryPolicy policy = random.chance(1, 4) ? DeliveryPolicy::stop : DeliveryPolicy::skip;
     Delivery delivery(std::size_t{1} << random.between(1, 7), policy);
     Giver giver(delivery);
     std::uint64_t taken = 0;
     while (giver.given() < 500) {
-      giver.event(random.chance(1, 20) ? random.between(1, 200)
-                                       : random.between(1, 4));
+      giver.event(random.chance(1, 20) ? random.between(1, 200) : random.between(1, 4));
       if (random.chance(1, 2)) {
-        const std::size_t count = std::min<std::size_t>(
-            random.below(20), delivery.ring().available_now());
+        const std::size_t count = std::min<std::size_t>(random.below(20), delivery.ring().available_now());
         delivery.ring().release(count);
         taken += count;
       }
       REQUIRE_EQUAL(delivery.delivered() + delivery.lost(), giver.given());
-      REQUIRE_EQUAL(delivery.delivered(),
-                    taken + delivery.ring().available_now());
-      REQUIRE_EQUAL(delivery.stopped(),
-                    policy == DeliveryPolicy::stop && delivery.lost() != 0);
+      REQUIRE_EQUAL(delivery.delivered(), taken + delivery.ring().available_now());
+      REQUIRE_EQUAL(delivery.stopped(), policy == DeliveryPolicy::stop && delivery.lost() != 0);
     }
   }
 }
@@ -161,8 +153,7 @@ TEST(deliveryCountsEveryUpdateAsDeliveredOrLost) {
 TEST(deliveryHandsWholeEventsToAnotherThread) {
   const std::uint64_t events = work(100'000);
   Delivery delivery(256, DeliveryPolicy::skip);
-  std::atomic<bool> done{
-      false}; // pairs with the consumer's load: everything has been published
+  std::atomic<bool> done{false};  // pairs with the consumer's load: everything has been published
   std::thread receiver([&] {
     Random random(7);
     Giver giver(delivery);
@@ -179,28 +170,23 @@ TEST(deliveryHandsWholeEventsToAnotherThread) {
   for (bool last_look = false;;) {
     const std::size_t ready = delivery.ring().available_now();
     for (std::size_t index = 0; index < ready; ++index) {
-      const book::Update &update = delivery.ring().at_head(index);
-      if (within ? update.sequence != last + 1 : update.sequence <= last)
-        ++faults;
+      const book::Update& update = delivery.ring().at_head(index);
+      if (within ? update.sequence != last + 1 : update.sequence <= last) ++faults;
       last = update.sequence;
       within = (update.flags & flags::end_of_event) == 0;
     }
-    if (within)
-      ++faults;
-    if (ready == 0)
-      std::this_thread::yield();
+    if (within) ++faults;
+    if (ready == 0) std::this_thread::yield();
     delivery.ring().release(ready);
     taken += ready;
-    if (last_look)
-      break;
+    if (last_look) break;
     last_look = done.load(std::memory_order_acquire);
   }
   receiver.join();
   CHECK_EQUAL(faults, 0U);
   CHECK_EQUAL(taken, delivery.delivered());
-  note(std::to_string(taken) + " delivered, " +
-       std::to_string(delivery.lost()) + " lost");
+  note(std::to_string(taken) + " delivered, " + std::to_string(delivery.lost()) + " lost");
 }
 
-} // namespace
-} // namespace depthcast::test
+}  // namespace
+}  // namespace depthcast::test

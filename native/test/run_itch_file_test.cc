@@ -28,27 +28,22 @@ using run::ItchInspection;
 
 const std::atomic<bool> running{false};
 
-ItchInspection inspect(const Bytes &bytes) {
+ItchInspection inspect(const Bytes& bytes) {
   PieceSource source(bytes);
   return run::inspect_itch(source, running);
 }
 
-std::string fault_of(const ItchInspection &inspection) {
-  if (!inspection.fault)
-    return "none";
-  return "at " + std::to_string(inspection.fault->offset) + ": " +
-         inspection.fault->expected;
+std::string fault_of(const ItchInspection& inspection) {
+  if (!inspection.fault) return "none";
+  return "at " + std::to_string(inspection.fault->offset) + ": " + inspection.fault->expected;
 }
 
 Bytes two_stocks() {
   Bytes stream;
   append_message(stream, itch_directory(5, 1'000, "AAPL    ").bytes());
   append_message(stream, itch_add(5, 2'000, 1, 'B', 100, 10'000).bytes());
-  append_message(stream, itch_add(9, 3'000, 2, 'S', 100, 10'100)
-                             .bytes()); // names a stock that no R has defined
-  append_message(
-      stream,
-      itch_execute(5, 2'500, 1, 40, 77).bytes()); // a time that goes back
+  append_message(stream, itch_add(9, 3'000, 2, 'S', 100, 10'100).bytes());  // names a stock that no R has defined
+  append_message(stream, itch_execute(5, 2'500, 1, 40, 77).bytes());        // a time that goes back
   append_message(stream, itch_delete(5, 4'000, 1).bytes());
   return stream;
 }
@@ -81,55 +76,44 @@ TEST(inspectionOfNothingFindsNothing) {
 TEST(inspectionEndsWhereTheFileBreaksAndKeepsWhatCameBefore) {
   const Bytes whole = two_stocks();
   for (std::size_t at = 0; at <= whole.size(); ++at) {
-    const ItchInspection found = inspect(
-        Bytes(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(at)));
+    const ItchInspection found = inspect(Bytes(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(at)));
     std::uint64_t types = 0;
-    for (const std::uint64_t count : found.types)
-      types += count;
+    for (const std::uint64_t count : found.types) types += count;
     REQUIRE_EQUAL(types, found.messages);
     REQUIRE(found.bytes <= at);
     REQUIRE_EQUAL(found.fault.has_value(), found.bytes != at);
-    if (found.fault)
-      REQUIRE_EQUAL(found.fault->offset, found.bytes);
+    if (found.fault) REQUIRE_EQUAL(found.fault->offset, found.bytes);
   }
 }
 
 TEST(inspectionSaysWhatItExpectedInsteadOfWhatItFound) {
   const Bytes good = two_stocks();
   const std::string at = "at " + std::to_string(good.size()) + ": ";
-  const auto with = [&](const Bytes &message) {
+  const auto with = [&](const Bytes& message) {
     Bytes stream = good;
     append_message(stream, message);
     append_message(stream, itch_delete(5, 4'000, 1).bytes());
     return fault_of(inspect(stream));
   };
   CHECK_EQUAL(with({0x7a}), at + "an ITCH 5.0 message type, but it is 0x7a");
-  CHECK_EQUAL(with({0x0f, 1, 2}),
-              at + "an ITCH 5.0 message type, but it is 0x0f");
-  CHECK_EQUAL(with({'A', 1, 2}),
-              at + "a message of type A with 36 bytes, but it has 3");
+  CHECK_EQUAL(with({0x0f, 1, 2}), at + "an ITCH 5.0 message type, but it is 0x0f");
+  CHECK_EQUAL(with({'A', 1, 2}), at + "a message of type A with 36 bytes, but it has 3");
   Bytes longer(37);
   longer[0] = 'A';
-  CHECK_EQUAL(with(longer),
-              at + "a message of type A with 36 bytes, but it has 37");
-  CHECK_EQUAL(with({}),
-              at +
-                  "the length of a message, but it is 0 and more bytes follow");
+  CHECK_EQUAL(with(longer), at + "a message of type A with 36 bytes, but it has 37");
+  CHECK_EQUAL(with({}), at + "the length of a message, but it is 0 and more bytes follow");
 }
 
 TEST(everyTypeIsDescribedByItsLengthWhenThatIsWrong) {
-  for (const ItchType &type : itch_types) {
+  for (const ItchType& type : itch_types) {
     const Bytes message(type.length - 1, static_cast<std::uint8_t>(type.type));
     CHECK_EQUAL(run::describe(ingest::ItchFault::wrong_length, message),
-                std::string("a message of type ") + type.type + " with " +
-                    std::to_string(type.length) + " bytes, but it has " +
-                    std::to_string(type.length - 1));
+                std::string("a message of type ") + type.type + " with " + std::to_string(type.length) +
+                    " bytes, but it has " + std::to_string(type.length - 1));
   }
   const Bytes message = {0xff};
-  CHECK_EQUAL(run::describe(ingest::ItchFault::unknown_type, message),
-              "an ITCH 5.0 message type, but it is 0xff");
-  CHECK_EQUAL(run::describe(ingest::ItchFault::empty, {}),
-              "a message, but it is empty");
+  CHECK_EQUAL(run::describe(ingest::ItchFault::unknown_type, message), "an ITCH 5.0 message type, but it is 0xff");
+  CHECK_EQUAL(run::describe(ingest::ItchFault::empty, {}), "a message, but it is empty");
   CHECK_EQUAL(run::describe(ingest::ItchFault::none, message), "");
 }
 
@@ -142,16 +126,14 @@ ingest::SimulatedExchangeOptions small_exchange(std::uint64_t messages) {
   return options;
 }
 
-Bytes drain(run::ByteSource &source, std::size_t most) {
+Bytes drain(run::ByteSource& source, std::size_t most) {
   Bytes all;
   Bytes piece(4'096);
   std::string error;
   while (all.size() < most) {
     const std::size_t taken = source.read(piece, running, error);
-    if (taken == 0)
-      break;
-    all.insert(all.end(), piece.begin(),
-               piece.begin() + static_cast<std::ptrdiff_t>(taken));
+    if (taken == 0) break;
+    all.insert(all.end(), piece.begin(), piece.begin() + static_cast<std::ptrdiff_t>(taken));
   }
   CHECK_EQUAL(error, "");
   return all;
@@ -160,8 +142,7 @@ Bytes drain(run::ByteSource &source, std::size_t most) {
 TEST(simulatedFileHoldsTheSameFlowAsTheSimulatedSource) {
   const ScratchFolder folder;
   const std::string path = folder / "flow.itch";
-  CHECK_EQUAL(run::simulate_to_file(path, small_exchange(50'000), running),
-              50'000U);
+  CHECK_EQUAL(run::simulate_to_file(path, small_exchange(50'000), running), 50'000U);
   const Bytes written = read_file(path);
   const auto source = run::make_simulated_source(small_exchange(50'000));
   CHECK(drain(*source, written.size() + 1) == written);
@@ -172,30 +153,23 @@ TEST(simulatedFileHoldsTheSameFlowAsTheSimulatedSource) {
   CHECK_EQUAL(found.times_going_back, 0U);
   // Again into the same file: shorter than before, it holds nothing of the old
   // one.
-  CHECK_EQUAL(run::simulate_to_file(path, small_exchange(1'000), running),
-              1'000U);
+  CHECK_EQUAL(run::simulate_to_file(path, small_exchange(1'000), running), 1'000U);
   CHECK_EQUAL(inspect(read_file(path)).messages, 1'000U);
 }
 
 TEST(simulatedFileNeedsAnEndAndAPlace) {
   const ScratchFolder folder;
-  CHECK_THROWS(run::simulate_to_file(folder / "a", small_exchange(0), running),
-               std::invalid_argument, "has an end");
-  CHECK_THROWS(
-      run::simulate_to_file(folder / "none/a", small_exchange(100), running),
-      std::system_error, "none/a");
+  CHECK_THROWS(run::simulate_to_file(folder / "a", small_exchange(0), running), std::invalid_argument, "has an end");
+  CHECK_THROWS(run::simulate_to_file(folder / "none/a", small_exchange(100), running), std::system_error, "none/a");
   if (access("/dev/full", W_OK) == 0) {
-    CHECK_THROWS(
-        run::simulate_to_file("/dev/full", small_exchange(100), running),
-        std::system_error, "write /dev/full");
+    CHECK_THROWS(run::simulate_to_file("/dev/full", small_exchange(100), running), std::system_error,
+                 "write /dev/full");
   }
   const std::atomic<bool> stopped{true};
-  CHECK_EQUAL(run::simulate_to_file(folder / "stopped", small_exchange(100'000),
-                                    stopped),
-              0U);
+  CHECK_EQUAL(run::simulate_to_file(folder / "stopped", small_exchange(100'000), stopped), 0U);
 }
 
-io::FileDescriptor open_to_read(const std::string &path) {
+io::FileDescriptor open_to_read(const std::string& path) {
   return io::FileDescriptor(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
 }
 
@@ -203,11 +177,9 @@ TEST(descriptorSourceReadsAFileToItsEnd) {
   const ScratchFolder folder;
   Bytes bytes(100'000);
   Random random(seed());
-  for (std::uint8_t &byte : bytes)
-    byte = static_cast<std::uint8_t>(random.next());
+  for (std::uint8_t& byte : bytes) byte = static_cast<std::uint8_t>(random.next());
   write_file(folder / "bytes", bytes);
-  const auto source =
-      run::make_descriptor_source(open_to_read(folder / "bytes"));
+  const auto source = run::make_descriptor_source(open_to_read(folder / "bytes"));
   CHECK(drain(*source, ~std::size_t{0}) == bytes);
 }
 
@@ -218,8 +190,7 @@ TEST(descriptorSourceSaysWhyItCannotRead) {
   run::ItchFraming framing(*source);
   std::span<const std::uint8_t> message;
   CHECK(framing.next(message, running) == run::ItchFraming::Next::fault);
-  CHECK_EQUAL(framing.fault().expected,
-              "bytes that can be read, but: Is a directory");
+  CHECK_EQUAL(framing.fault().expected, "bytes that can be read, but: Is a directory");
 }
 
 TEST(descriptorSourceWaitsForAPipeUntilItIsStopped) {
@@ -261,5 +232,5 @@ TEST(descriptorSourceSeesTheEndOfAPipe) {
   CHECK_EQUAL(error, "");
 }
 
-} // namespace
-} // namespace depthcast::test
+}  // namespace
+}  // namespace depthcast::test

@@ -21,12 +21,11 @@ TEST(pacerByRateSpacesMessagesEvenlyFromTheFirst) {
   Pacer pacer({0, 250'000});
   CHECK_EQUAL(pacer.due_ns(0, 999, 5'000), 5'000);
   CHECK_EQUAL(pacer.due_ns(1, 0, 70'000),
-              5'000 + 4'000); // neither the event's time nor the clock's matter
+              5'000 + 4'000);  // neither the event's time nor the clock's matter
   CHECK_EQUAL(pacer.due_ns(2, 123'456'789, 0), 5'000 + 8'000);
   // After a day of messages it is still exact: no step is rounded again and
   // again.
-  CHECK_EQUAL(pacer.due_ns(std::uint64_t{250'000} * 86'400, 0, 0),
-              5'000 + 86'400 * second);
+  CHECK_EQUAL(pacer.due_ns(std::uint64_t{250'000} * 86'400, 0, 0), 5'000 + 86'400 * second);
 }
 
 TEST(pacerBySpeedKeepsTheDistancesOfTheEvents) {
@@ -35,11 +34,10 @@ TEST(pacerBySpeedKeepsTheDistancesOfTheEvents) {
   CHECK_EQUAL(real.due_ns(0, first, 7'000), 7'000);
   CHECK_EQUAL(real.due_ns(1, first + 1'500, 8'000), 7'000 + 1'500);
   CHECK_EQUAL(real.due_ns(2, first, 9'000),
-              7'000); // the same time as the first: due at once
+              7'000);  // the same time as the first: due at once
   CHECK_EQUAL(real.due_ns(3, first - 500, 9'000),
-              7'000 - 500); // a time that goes back is over already
-  CHECK_EQUAL(real.due_ns(9, first + 23'400 * second, 0),
-              7'000 + 23'400 * second);
+              7'000 - 500);  // a time that goes back is over already
+  CHECK_EQUAL(real.due_ns(9, first + 23'400 * second, 0), 7'000 + 23'400 * second);
   Pacer fast({100, 0});
   CHECK_EQUAL(fast.due_ns(0, first, 0), 0);
   CHECK_EQUAL(fast.due_ns(1, first + second, 0), second / 100);
@@ -61,5 +59,5 @@ TEST(pacerStartsAnewWithMessageZero) {
   CHECK_EQUAL(pacer.due_ns(1, 5'001, 95), 91);
 }
 
-} // namespace
-} // namespace depthcast::test
+}  // namespace
+}  // namespace depthcast::test

@@ -67,9 +67,11 @@ int book_replay(Options& options) {
           sequencer, filled, [&](std::size_t index) -> const ingest::InputCell& { return batch[index]; }, [] {});
     }
     const double elapsed_ns = watch.ns();
+    const double cpu_ns = watch.cpu_ns();
     const book::AuditResult audit = book::audit(*books);
     JsonLine()
         .add("ns_per_message", elapsed_ns / static_cast<double>(messages))
+        .add("cpu_ns_per_message", cpu_ns / static_cast<double>(messages))
         .add("messages", messages)
         .add("published", sink.messages)
         .add("instruments", std::uint64_t{sequencer.instrument_count()})

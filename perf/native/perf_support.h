@@ -1,7 +1,8 @@
 // What the native perf programs share: options, clock, one JSON line per run.
 #pragma once
 
-#include <chrono>
+#include <time.h>
+
 #include <cstdint>
 #include <cstdio>
 #include <map>
@@ -24,14 +25,20 @@ class Options {
   std::map<std::string, bool> used_;
 };
 
+// Time on the wall, and the time that this thread had the processor: on a busy machine they differ.
 class Stopwatch {
  public:
-  double ns() const {
-    return std::chrono::duration<double, std::nano>(std::chrono::steady_clock::now() - start_).count();
-  }
+  double ns() const { return clock_ns(CLOCK_MONOTONIC) - start_; }
+  double cpu_ns() const { return clock_ns(CLOCK_THREAD_CPUTIME_ID) - start_cpu_; }
 
  private:
-  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+  static double clock_ns(clockid_t clock) {
+    timespec now{};
+    clock_gettime(clock, &now);
+    return static_cast<double>(now.tv_sec) * 1e9 + static_cast<double>(now.tv_nsec);
+  }
+  double start_ = clock_ns(CLOCK_MONOTONIC);
+  double start_cpu_ = clock_ns(CLOCK_THREAD_CPUTIME_ID);
 };
 
 // {"name": value, ...} on one line of standard output.

@@ -21,7 +21,9 @@ export async function inspect(name: string, given: Record<string, unknown>): Pro
   const { json, ...options } = readOptions(inspectCommandOptions, given);
   const stopping = listenForStop();
   const output = new Output();
-  const file = await openItchFile(name, options);
+  // A pipe opens when somebody writes to it, perhaps never.
+  const file = await Promise.race([openItchFile(name, options), stopping.requested.then(() => undefined)]);
+  if (file === undefined) return dieStopped(stopping.reason ?? 'SIGTERM');
   try {
     const found = await Promise.race([addon.inspectItch(file.take()), stopping.requested.then(() => undefined)]);
     if (found === undefined) return dieStopped(stopping.reason ?? 'SIGTERM');

@@ -6,10 +6,11 @@ import type { CommandEnd } from './command.js';
 import { exit_failure, say } from './failure.js';
 import { chooseLines, readOptions } from './options.js';
 import { serve_rules, serveCommandOptions } from './serve_options.js';
-import { listenForStop, type Stopping, within } from './stopping.js';
+import { dieStopped, listenForStop, type Stopping, within } from './stopping.js';
 
 const refused_pattern = /^(refused\.|instrumentsRefused$|addsLost$)/;
 const stop_ms_max = 5_000;
+const start_ms_max = 2_000;
 
 /** Figures of a distributor in the words of the status line. */
 function statusOf(distributor: Distributor, stats: DistributorStats): ServeStatus {
@@ -55,6 +56,18 @@ async function run(distributor: Distributor, exitAtEnd: boolean, stopping: Stopp
   return { exitCode: 0, reason: 'signal', detail: stopping.reason };
 }
 
+/** A source that is a pipe may take for ever to open: then the signal ends the process, since nothing else can. */
+async function startUnlessStopped(distributor: Distributor, stopping: Stopping): Promise<void> {
+  const started = distributor.start();
+  await Promise.race([started, stopping.requested]);
+  if (stopping.reason === undefined) return;
+  try {
+    await within(start_ms_max, started);
+  } catch {
+    await dieStopped(stopping.reason);
+  }
+}
+
 /** Rejects with ConfigError or UsageError for wrong options, with another Error where it cannot start. */
 export async function serve(given: Record<string, unknown>): Promise<CommandEnd> {
   const { lines: _, statusMs, ...options } = readOptions(serveCommandOptions, given, serve_rules, chooseLines);
@@ -63,7 +76,7 @@ export async function serve(given: Record<string, unknown>): Promise<CommandEnd>
   const tell = (prefix: string) => say(prefix + serveLine(statusOf(distributor, distributor.stats())));
   let timer: NodeJS.Timeout | undefined;
   try {
-    await Promise.race([distributor.start(), stopping.requested]);
+    await startUnlessStopped(distributor, stopping);
     greet(distributor);
     if (statusMs > 0) timer = setInterval(tell, statusMs, '');
     const end = await run(distributor, options.exitAtEnd, stopping);

@@ -49,6 +49,8 @@ for (const [name, how, code, flags] of [
     const end = await endedBy(t, how, [...flags]);
     t.strictSame([end.code, end.signal], [code, null], end.stderr);
     t.equal(end.ring.left, false, 'no shared memory is left');
+    // The others may be gone before anybody looks.
+    if (how === 'forget') t.equal(end.ring.mode, 0o600, 'while it ran, only its owner could open it');
     if (how === 'throw') t.match(end.stderr, /on purpose/);
     else t.equal(end.stderr, '');
   });

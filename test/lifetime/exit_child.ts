@@ -24,7 +24,7 @@ function end(): void {
     setTimeout(() => {
       for (let round = 0; round < 5; round++) collect();
       process.exit(0);
-    }, 50);
+    }, 500);
   }
 }
 if (how === 'exitInCallback') setImmediate(() => process.exit(0));
