@@ -73,12 +73,12 @@ t.test('twoSubscribersFollowFromTheFirstMessageToTheLast', async (t) => {
   const server = serve(t, 0, ...finite, '--wait-subscribers=2', '--status-ms=100', '--rate=20000');
   await server.said(/waiting for 2 more subscribers, sequence 0,/);
   const both = subscribe(t, 0, '--view=none', '--l3', `--dump=${join(folder, 'ab.json')}`, '--dump-at=1000,7000,99999');
-  await server.said(/waiting for 1 more subscribers/);
+  await server.said(/waiting for 1 more subscriber,/);
   const one = subscribe(t, 0, '--lines=B', '--l3', `--dump=${join(folder, 'b.json')}`);
   const [served, first, second] = await Promise.all([server.ended(), both.ended(), one.ended()]);
 
   t.equal(served.end, 0, served.stderr);
-  t.match(served.stderr, /ended: sequence [\d,]+, source message 20,000, .* 0 send errors, .* 2 subscribers/);
+  t.match(served.stderr, /ended: sequence [\d,]+, source message 20,000, .* 0 send errors, /);
   t.equal(first.end, 0, first.stderr);
   t.equal(first.stdout, '');
   t.match(first.stderr, /session \d+ has ended at sequence \d+\n/);

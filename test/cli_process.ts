@@ -89,10 +89,17 @@ export class Cli {
   #stdout = '';
   #stderr = '';
 
-  constructor(t: Pick<Test, 'teardown'>, parameters: readonly string[], options: SpawnOptions = {}, ms_max = 30_000) {
-    const env = { ...process.env, NO_COLOR: '1', ...options.env };
+  /** `program`: for node, instead of the built command line. */
+  constructor(
+    t: Pick<Test, 'teardown'>,
+    parameters: readonly string[],
+    options: SpawnOptions = {},
+    ms_max = 30_000,
+    program: readonly string[] = [main],
+  ) {
+    const env = { ...process.env, NO_COLOR: '1', LC_ALL: 'C', ...options.env };
     const stdio = options.stdio ?? ['ignore', 'pipe', 'pipe'];
-    this.#process = spawn(process.execPath, [main, ...parameters], { ...options, env, stdio });
+    this.#process = spawn(process.execPath, [...program, ...parameters], { ...options, env, stdio });
     this.#process.stdout?.setEncoding('utf8').on('data', (text: string) => {
       this.#stdout += text;
     });
@@ -155,7 +162,7 @@ export class Cli {
     });
     for (const begin = Date.now(); !found(); await delay(10))
       if (over || Date.now() - begin > ms)
-        throw new Error(`it did not say ${pattern} but:\n${this.#stdout}${this.#stderr}`);
+        throw new Error(`it did not say ${pattern} but: ${`${this.#stdout}${this.#stderr}`.slice(-2_000)}`);
   }
 }
 

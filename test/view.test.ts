@@ -173,7 +173,7 @@ t.test('statusLinesAreOneLineWithoutEscapes', async (t) => {
   const serve = { sequence: 1_000n, position: 1_100n, rate: 5.5, datagrams: 50n, sendErrors: 0n, sendErrorLast: '' };
   t.equal(
     serveLine({ ...serve, subscribers: 1, waitingFor: 0, liveOrders: 9n, skipped: 0n }),
-    'sequence 1,000, source message 1,100, 6 messages/s, 50 datagrams sent, 0 send errors, 9 live orders, 1 subscribers',
+    'sequence 1,000, source message 1,100, 6 messages/s, 50 datagrams sent, 0 send errors, 9 live orders, 1 subscriber',
   );
   t.equal(
     serveLine({
@@ -186,7 +186,7 @@ t.test('statusLinesAreOneLineWithoutEscapes', async (t) => {
       skipped: 4n,
     }),
     'waiting for 2 more subscribers, sequence 1,000, source message 1,100, 6 messages/s, 50 datagrams sent, ' +
-      '3 send errors (ENETUNREACH), 9 live orders, 1 subscribers, 4 source messages skipped',
+      '3 send errors (ENETUNREACH), 9 live orders, 1 subscriber, 4 source messages skipped',
   );
 });
 

@@ -1,4 +1,5 @@
-// Checks our C++: clang-format on every source and header, then clang-tidy on every source and the headers it includes.
+// Checks our C++: clang-format on every source and header, then clang-tidy on what ships (sources and the headers they
+// include; tests and perf programs compile with -Werror, and tests run under sanitizers).
 //   node tools/lint_native.mjs          changes nothing, exits 1 on findings
 //   node tools/lint_native.mjs --fix    only formats, in place
 // A source whose text, headers and settings are as they were when clang-tidy last passed is not checked again.
@@ -13,7 +14,8 @@ import { sources } from './sources.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const cache = join(root, '.generated', 'lint');
-const folders = ['core', 'ingest', 'book', 'encode', 'arbitrate', 'journal', 'io', 'run', 'binding', 'test'];
+const shipped_folders = ['core', 'ingest', 'book', 'encode', 'arbitrate', 'journal', 'io', 'run', 'binding'];
+const folders = [...shipped_folders, 'test', 'perf/native'];
 const flags = [
   '-x',
   'c++',
@@ -92,7 +94,7 @@ function tidy(path, parameters) {
 async function tidyAll() {
   const settings = [version('clang-tidy'), readFileSync(join(root, '.clang-tidy'), 'utf8')];
   mkdirSync(cache, { recursive: true });
-  const queue = sources(folders).flatMap((path) => {
+  const queue = sources(shipped_folders).flatMap((path) => {
     const parameters = path.startsWith('native/binding/') ? [...flags, ...bindingFlags()] : flags;
     const passed = join(cache, fingerprint(path, [...settings, ...parameters]));
     return existsSync(passed) ? [] : [{ path, parameters, passed }];

@@ -160,28 +160,32 @@ TEST(publisherSaysThatItLivesAndWhatItDefines) {
   CHECK_EQUAL(instruments, 20U);
 }
 
-// Takes updates as they come, at its own pace.
-struct Consumer {
-  Consumer(Subscriber& subscriber, std::chrono::microseconds pause) {
-    thread = std::thread([this, &subscriber, pause] {
-      auto& ring = subscriber.delivery()->ring();
-      for (bool last_look = false;;) {
-        const std::size_t ready = ring.available_now();
-        for (std::size_t index = 0; index < ready; ++index) updates.push_back(ring.at_head(index));
-        ring.release(ready);
-        if (last_look) return;
-        last_look = done.load(std::memory_order_acquire);
-        if (pause.count() != 0) std::this_thread::sleep_for(pause);
-      }
-    });
+// Takes events and then the updates that came before them, as the addon does.
+class Consumer {
+ public:
+  explicit Consumer(Subscriber& subscriber) : listener(subscriber), subscriber_(subscriber) {}
+
+  void look() {
+    listener.look();
+    for (const run::KnownDefinition& known : subscriber_.definitions()) known_[known.instrument] = true;
+    auto& ring = subscriber_.delivery()->ring();
+    const std::size_t due = subscriber_.updates_due();
+    for (std::size_t index = 0; index < due; ++index) {
+      const book::Update& update = ring.at_head(index);
+      if (update.instrument != channel_instrument && !known_[update.instrument]) ++unnamed;
+      updates.push_back(update);
+    }
+    ring.release(due);
+    subscriber_.updates_taken(due);
   }
-  void finish() {
-    done.store(true, std::memory_order_release);
-    thread.join();
-  }
+
+  Listener listener;
   std::vector<book::Update> updates;
-  std::atomic<bool> done{false};  // pairs with the load: the receiver has published everything
-  std::thread thread;
+  std::uint64_t unnamed = 0;  // updates of instruments that nobody had defined by then
+
+ private:
+  Subscriber& subscriber_;
+  std::map<std::uint32_t, bool> known_;
 };
 
 void check_updates(const PublisherOptions& options, SubscriberOptions subscribing, std::chrono::microseconds pause,
@@ -189,17 +193,20 @@ void check_updates(const PublisherOptions& options, SubscriberOptions subscribin
   Publisher publisher(options, {});
   std::atomic<std::uint64_t> wakes{0};
   Subscriber subscriber(subscribing, [&] { ++wakes; });
-  Listener listener(subscriber);
-  Consumer consumer(subscriber, pause);
+  Consumer consumer(subscriber);
   subscriber.start();
   publisher.start();
   const auto flow = small_flow(seed(), work(30'000));
   const auto source = simulated(publisher, flow, 150'000);
   source->start();
-  REQUIRE(listener.wait_for<run::EndOfSessionEvent>());
-  const run::BookExport books = listener.books();
+  REQUIRE(wait_until([&] {
+    consumer.look();
+    std::this_thread::sleep_for(pause);
+    return !consumer.listener.all<run::EndOfSessionEvent>().empty();
+  }));
+  const run::BookExport books = consumer.listener.books();
   subscriber.stop();
-  consumer.finish();
+  consumer.look();
   ReferenceChannel reference;
   reference.take(flow);
   std::uint64_t last = 0;
@@ -210,8 +217,9 @@ void check_updates(const PublisherOptions& options, SubscriberOptions subscribin
     within = (update.flags & flags::end_of_event) == 0;
   }
   CHECK(!within);
+  CHECK_EQUAL(consumer.unnamed, 0U);
   std::uint64_t told = 0;
-  for (const run::OverrunEvent& event : listener.all<run::OverrunEvent>()) told += event.lost;
+  for (const run::OverrunEvent& event : consumer.listener.all<run::OverrunEvent>()) told += event.lost;
   CHECK_EQUAL(told, figure(subscriber, SubscriberCounter::updates_lost));
   CHECK_EQUAL(consumer.updates.size(), figure(subscriber, SubscriberCounter::updates_delivered));
   CHECK_EQUAL(consumer.updates.size() + told, reference.last());

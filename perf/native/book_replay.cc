@@ -59,7 +59,7 @@ int book_replay(Options& options) {
         const std::size_t length = static_cast<std::size_t>(bytes[offset]) << 8 | bytes[offset + 1];
         ingest::ItchFault fault = ingest::ItchFault::none;
         const std::span<ingest::InputCell, ingest::ItchParser::cells_max> cells(&batch[filled],
-                                                                                 ingest::ItchParser::cells_max);
+                                                                                ingest::ItchParser::cells_max);
         filled += parser.parse({bytes.data() + offset + 2, length}, ++messages, cells, fault);
         offset += 2 + length;
       }

@@ -31,7 +31,7 @@ int core_round_trip(Options& options) {
       const Stopwatch watch;
       const std::uint64_t end = std::min(turn + share, round_trips + 1);
       for (; turn < end; ++turn) {
-        there.store(turn, std::memory_order_release);          // pairs with the load above
+        there.store(turn, std::memory_order_release);           // pairs with the load above
         while (back.load(std::memory_order_acquire) != turn) {  // pairs with the store above
         }
       }

@@ -56,8 +56,9 @@ int packet_encode(Options& options) {
       sink.clear();
       const Stopwatch writing;
       for (std::uint64_t index = 0; index < round; ++index, ++sequence) {
-        const BookMessage message{sequence, 1'000'000, 100, 0, 1, static_cast<std::uint32_t>(sequence), Kind::add,
-                                  Side::bid, flags::end_of_event | flags::book_affecting};
+        const BookMessage message{sequence,  1'000'000, 100,
+                                  0,         1,         static_cast<std::uint32_t>(sequence),
+                                  Kind::add, Side::bid, flags::end_of_event | flags::book_affecting};
         writer.on_book(message, {sequence, static_cast<std::int64_t>(sequence), sequence}, 0);
       }
       writer.flush();

@@ -1,4 +1,5 @@
-// depthcast_perf NAME [--option value]…: prints one JSON object per run. `npm run perf -- NAME` runs it and takes medians.
+// depthcast_perf NAME [--option value]…: prints one JSON object per run. `npm run perf -- NAME` runs it and takes
+// medians.
 #include <cstdio>
 #include <cstring>
 #include <exception>

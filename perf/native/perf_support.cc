@@ -12,7 +12,8 @@ namespace depthcast::perf {
 Options::Options(int count, char** arguments) {
   for (int index = 0; index < count; index += 2) {
     const std::string name = arguments[index];
-    if (name.rfind("--", 0) != 0 || index + 1 == count) throw std::invalid_argument("expected --name value, got " + name);
+    if (name.rfind("--", 0) != 0 || index + 1 == count)
+      throw std::invalid_argument("expected --name value, got " + name);
     given_[name.substr(2)] = arguments[index + 1];
   }
 }

@@ -7,7 +7,6 @@ export class Output {
   /** Resolves when the reader has gone away. */
   readonly closed: Promise<void>;
   #open = true;
-  #lost = 0n;
 
   constructor(private readonly stream: NodeJS.WriteStream = process.stdout) {
     this.closed = new Promise((resolve) => {
@@ -32,18 +31,6 @@ export class Output {
     if (!this.#open || this.stream.writableLength > pending_bytes_max) return false;
     this.stream.write(text);
     return true;
-  }
-
-  /** As `write`, counting `messages` as lost where it is not written. */
-  writeOrCount(text: string, messages: number): void {
-    if (!this.write(text)) this.#lost += BigInt(messages);
-  }
-
-  /** What was counted since the last call. */
-  takeLost(): bigint {
-    const lost = this.#lost;
-    this.#lost = 0n;
-    return lost;
   }
 
   /** Waits until all is written, at most `timeout_ms`: a reader that stands still does not keep us. */

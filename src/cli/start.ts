@@ -4,7 +4,7 @@ import type { z } from 'zod';
 import { screen } from '../view/terminal.js';
 import { Child } from './child.js';
 import type { CommandEnd } from './command.js';
-import { exit_failure, say } from './failure.js';
+import { exit_failure, say, UsageError } from './failure.js';
 import { chooseLines, readOptions, toFlags } from './options.js';
 import { start_rules, startCommandOptions } from './start_options.js';
 import { listenForStop, type Stopping, within } from './stopping.js';
@@ -55,6 +55,8 @@ async function supervise(children: readonly Child[], stopping: Stopping): Promis
 export async function start(given: Record<string, unknown>): Promise<CommandEnd> {
   const options = readOptions(startCommandOptions, given, start_rules, chooseLines);
   checkSymbol(options.symbol);
+  // The client is told before the distributor could say which port it got.
+  if (new URL(options.control).port === '0') throw new UsageError(`--control is "${options.control}", expected a port`);
   const stopping = listenForStop();
   const session = BigInt(Date.now()) * 1_000_000n;
   const terminal = process.stdout.isTTY && process.env.TERM !== 'dumb';

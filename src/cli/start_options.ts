@@ -15,7 +15,7 @@ export const startCommandOptions = z.strictObject({
     .unwrap()
     .unwrap()
     .default('http://127.0.0.1:26400')
-    .describe('base URL of the control service'),
+    .describe('base URL of the control service; its port is not 0'),
   lineA: serve.lineA,
   lineB: serve.lineB,
   lines: subscribe.lines.describe('lines to send on and to follow'),
@@ -44,7 +44,7 @@ shows a live depth ladder, or, without a terminal, prints one status line a seco
 
 Examples:
   depthcast start
-  depthcast start --symbol S0007 --simulate-message-interval-ns 10000
+  depthcast start --symbol DOBW --simulate-message-interval-ns 10000
       another book, at 100,000 messages a second
 
 Exit code: 0 after Ctrl-C, SIGTERM, SIGHUP or a finite simulation; 1 where one of the processes fails; 2 for wrong options.`;

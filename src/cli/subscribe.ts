@@ -68,8 +68,7 @@ function makeView(client: FeedClient, output: Output, options: SubscribeCommandO
   }
   if (view === 'status') return new StatusLines(output, options.intervalMs ?? interval_ms_plain);
   if (view === 'none') return { start() {}, stop() {} };
-  const printer = new UpdatesPrinter(client, output, { view, symbols: symbol, look });
-  return { start: () => printer.start(), stop() {} };
+  return new UpdatesPrinter(client, output, { view, symbols: symbol, look });
 }
 
 const told_max = 20;

@@ -17,6 +17,7 @@ export interface PrinterOptions {
 
 /** Batches are printed in pieces of so many messages, so that memory for text stays bounded. */
 const piece_messages = 1_024;
+const tell_every_ms = 1_000;
 
 /** Threads: one. What the output cannot take is counted and told; nothing is queued without bound. */
 export class UpdatesPrinter {
@@ -25,6 +26,10 @@ export class UpdatesPrinter {
   readonly #options: PrinterOptions;
   readonly #filter = new BboFilter();
   readonly #wanted: ReadonlySet<string> | undefined;
+  /** Lost updates of which the output does not know yet, and of which the user does not. */
+  #unwritten = 0n;
+  #untold = 0n;
+  #told_ms = Number.NEGATIVE_INFINITY;
   readonly #lookup = (instrument: number): InstrumentInfo | undefined => this.#client.instrument(instrument);
 
   constructor(client: FeedClient, output: Output, options: PrinterOptions) {
@@ -33,12 +38,19 @@ export class UpdatesPrinter {
     this.#options = options;
     this.#wanted = options.symbols.length === 0 ? undefined : new Set(options.symbols);
     client.on('updates', (batch) => this.#print(batch));
-    client.on('overrun', (lost) => this.#overrun(lost));
+    client.on('overrun', (lost) => this.#lose(lost));
     client.on('session', () => this.#filter.clear());
   }
 
   start(): void {
     if (this.#options.view === 'bbo') this.#output.write(bboHead(this.#options.look));
+  }
+
+  /** Says what is still to be said. */
+  stop(): void {
+    if (this.#unwritten > 0n && this.#output.write(this.#overrunText())) this.#unwritten = 0n;
+    this.#told_ms = Number.NEGATIVE_INFINITY;
+    this.#tell();
   }
 
   #isWanted(instrument: number): boolean {
@@ -49,8 +61,6 @@ export class UpdatesPrinter {
 
   #print(batch: UpdateBatch): void {
     if (!this.#output.open) return;
-    const unwritten = this.#output.takeLost();
-    if (unwritten > 0n) this.#overrun(unwritten);
     for (let first = 0; first < batch.count; first += piece_messages) {
       const last = Math.min(batch.count, first + piece_messages);
       this.#printPiece(batch, first, last);
@@ -67,7 +77,9 @@ export class UpdatesPrinter {
       text += line;
       messages++;
     }
-    if (messages > 0) this.#output.writeOrCount(text, messages);
+    if (messages === 0) return;
+    if (this.#output.write(this.#overrunText() + text)) this.#unwritten = 0n;
+    else this.#lose(BigInt(messages));
   }
 
   #line(batch: UpdateBatch, row: number): string {
@@ -78,9 +90,22 @@ export class UpdatesPrinter {
     return bboLine(batch, row, name, this.#options.look);
   }
 
-  #overrun(lost: bigint): void {
-    say(`${lost} updates were lost: this process or the reader of its output is too slow`);
-    if (this.#options.view === 'json' && !this.#output.write(overrunLine(lost)))
-      this.#output.writeOrCount('', Number(lost));
+  #overrunText(): string {
+    return this.#unwritten > 0n && this.#options.view === 'json' ? overrunLine(this.#unwritten) : '';
+  }
+
+  #lose(lost: bigint): void {
+    this.#unwritten += lost;
+    this.#untold += lost;
+    this.#tell();
+  }
+
+  /** Once a second is enough. */
+  #tell(): void {
+    const now_ms = performance.now();
+    if (this.#untold === 0n || now_ms - this.#told_ms < tell_every_ms) return;
+    say(`${this.#untold} updates were lost: this process, or the reader of its output, is too slow`);
+    this.#untold = 0n;
+    this.#told_ms = now_ms;
   }
 }

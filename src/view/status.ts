@@ -137,6 +137,10 @@ export function feedLine(status: FeedStatus): string {
   return [status.state, ...cells].join(', ').replaceAll('  ', ' ');
 }
 
+function counted(count: number, noun: string): string {
+  return `${grouped(count)} ${noun}${count === 1 ? '' : 's'}`;
+}
+
 /** One line without escape sequences, for logs. */
 export function serveLine(status: ServeStatus): string {
   const parts = [
@@ -146,9 +150,9 @@ export function serveLine(status: ServeStatus): string {
     `${grouped(status.datagrams)} datagrams sent`,
     `${grouped(status.sendErrors)} send errors${status.sendErrorLast === '' ? '' : ` (${status.sendErrorLast})`}`,
     `${grouped(status.liveOrders)} live orders`,
-    `${grouped(status.subscribers)} subscribers`,
+    counted(status.subscribers, 'subscriber'),
   ];
   if (status.skipped > 0n) parts.push(`${grouped(status.skipped)} source messages skipped`);
-  if (status.waitingFor > 0) parts.unshift(`waiting for ${grouped(status.waitingFor)} more subscribers`);
+  if (status.waitingFor > 0) parts.unshift(`waiting for ${counted(status.waitingFor, 'more subscriber')}`);
   return parts.join(', ');
 }
