@@ -32,7 +32,8 @@ function faultText({ file, offset, expected }: SourceFault): string {
 export function sourceEnd(reason: SourceEnd['reason'], position: bigint, fault?: SourceFault): SourceEnd {
   const words = { end: 'the source has ended', stopped: 'stopped', fault: '' };
   const what = fault === undefined ? words[reason] : faultText(fault);
-  return { reason, position, fault, message: `${what} after ${position} messages` };
+  const join = fault === undefined ? ' ' : '; this was ';
+  return { reason, position, fault, message: `${what}${join}after ${position} messages` };
 }
 
 /**

@@ -114,11 +114,13 @@ async function writeText(handle: FileHandle, books: BookExport, extras: DumpExtr
 /** Where to write: the file behind a link; `plain` unless it is a device or a pipe. */
 async function destination(file: string): Promise<{ path: string; plain: boolean }> {
   try {
-    return { path: await realpath(file), plain: (await stat(file)).isFile() };
+    // First what it is: /dev/stdout may be a pipe, which has no real path, and whose link must not be replaced.
+    if (!(await stat(file)).isFile()) return { path: file, plain: false };
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
     return { path: file, plain: true };
   }
+  return { path: await realpath(file), plain: true };
 }
 
 /**

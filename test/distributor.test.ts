@@ -82,7 +82,7 @@ t.test('namesFileOffsetAndExpectationOfAFault', async (t) => {
   const end = await endOf(t, 2, cut);
   t.match(end, { reason: 'fault', position: 999n, fault: { file: cut } });
   t.ok((end.fault?.offset ?? 0n) > BigInt(bytes.length - 60) && (end.fault?.offset ?? 0n) < BigInt(bytes.length));
-  t.match(end.message, new RegExp(`^${cut}: at byte ${end.fault?.offset}: expected .+ after 999 messages$`));
+  t.match(end.message, new RegExp(`^${cut}: at byte ${end.fault?.offset}: expected .+; this was after 999 messages$`));
 
   const garbled = join(folder, 'garbled');
   await writeFile(garbled, Buffer.concat([bytes, Buffer.from([0, 3, 0x21, 0x21, 0x21])]));
@@ -148,7 +148,7 @@ t.test('givesUpWaitingAfterItsTime', async (t) => {
   t.match(await made.ended, {
     reason: 'fault',
     position: 0n,
-    message: 'expected 1 subscribers within 50 ms, but 0 came after 0 messages',
+    message: 'expected 1 subscribers within 50 ms, but 0 came; this was after 0 messages',
   });
 });
 

@@ -46,7 +46,7 @@ Napi::Value read_depth(const Napi::CallbackInfo& info, const book::DepthViews* v
     const auto instrument = info[0].As<Napi::Number>().Uint32Value();
     const auto wanted = info[1].As<Napi::Number>().Uint32Value();
     auto out = typed_array<Napi::BigInt64Array>(info.Env(), info[2], napi_bigint64_array, "out");
-    if (wanted > book::depth_levels_max || out.ElementLength() < header_words + 2 * wanted * level_words) {
+    if (wanted > book::depth_levels_max || out.ElementLength() < header_words + std::size_t{2} * wanted * level_words) {
       throw_type(info.Env(), "out is too short for that many levels");
     }
     if (views == nullptr) return Napi::Number::New(info.Env(), static_cast<int>(book::DepthRead::writer_dead));

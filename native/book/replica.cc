@@ -132,17 +132,21 @@ void Replica::on_trade(const TradeMessage& message, const MessageContext& contex
   deliver(update);
 }
 
+void show_best_prices(const Book& book, Update& update) {
+  const auto level_of = [&](Side side) -> Level {
+    const std::uint32_t best = book.best_level(update.instrument, side);
+    return best == no_index ? Level{} : book.level(best);
+  };
+  const Level bid = level_of(Side::bid);
+  const Level ask = level_of(Side::ask);
+  update.bid_price = bid.price;
+  update.bid_quantity = bid.quantity;
+  update.ask_price = ask.price;
+  update.ask_quantity = ask.quantity;
+}
+
 void Replica::deliver(Update& update) {
-  if (in_range(update.instrument)) {
-    if (const std::uint32_t best = book_.best_level(update.instrument, Side::bid); best != no_index) {
-      update.bid_price = book_.level(best).price;
-      update.bid_quantity = book_.level(best).quantity;
-    }
-    if (const std::uint32_t best = book_.best_level(update.instrument, Side::ask); best != no_index) {
-      update.ask_price = book_.level(best).price;
-      update.ask_quantity = book_.level(best).quantity;
-    }
-  }
+  show_best_prices(book_, update);
   sink_->on_update(update);
 }
 

@@ -47,6 +47,9 @@ struct Update {
 };
 static_assert(sizeof(Update) == 144);
 
+// Fills in the best prices of the update's instrument as they stand.
+void show_best_prices(const Book& book, Update& update);
+
 class UpdateSink {
  public:
   virtual ~UpdateSink() = default;

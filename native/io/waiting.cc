@@ -3,9 +3,9 @@
 #include <linux/futex.h>
 #include <pthread.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
+#include <ctime>
 #include <stdexcept>
 
 namespace depthcast::io {

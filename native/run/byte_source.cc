@@ -4,7 +4,7 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
+#include <system_error>
 #include <utility>
 
 namespace depthcast::run {
@@ -24,7 +24,7 @@ class DescriptorSource final : public ByteSource {
       const ssize_t taken = ::read(descriptor_.get(), out.data(), out.size());
       if (taken >= 0) return static_cast<std::size_t>(taken);
       if (errno == EINTR || errno == EAGAIN) continue;
-      error = std::string("bytes that can be read, but: ") + std::strerror(errno);
+      error = "bytes that can be read, but: " + std::generic_category().message(errno);
       return 0;
     }
     return 0;

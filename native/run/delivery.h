@@ -18,6 +18,9 @@ class Delivery final : public book::UpdateSink {
  public:
   Delivery(std::size_t capacity, DeliveryPolicy policy) : ring_(capacity), policy_(policy) {}
 
+  // Where the best prices at the end of an event of several messages come from; it must outlive this object's use.
+  void attach(const book::Book& books) { books_ = &books; }
+
   void on_update(const book::Update& update) override {
     if (stopped_) {
       ++lost_;
@@ -30,6 +33,7 @@ class Delivery final : public book::UpdateSink {
       ++lost_;
     }
     if ((update.flags & flags::end_of_event) == 0) return;
+    if (books_ != nullptr && pending_ > 1) show_end_of_event();
     if (skipping_) {
       lost_ += pending_;
       stopped_ = policy_ == DeliveryPolicy::stop;
@@ -56,6 +60,12 @@ class Delivery final : public book::UpdateSink {
   bool stopped() const { return stopped_; }
 
  private:
+  // No message of an event shows the state in the middle of it.
+  void show_end_of_event() {
+    for (std::size_t index = 0; index < pending_; ++index) book::show_best_prices(*books_, ring_.at_tail(index));
+  }
+
+  const book::Book* books_ = nullptr;
   SpscRing<book::Update> ring_;
   DeliveryPolicy policy_;
   std::size_t pending_ = 0;  // of the event that is not complete yet

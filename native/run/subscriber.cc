@@ -96,6 +96,7 @@ Subscriber::Subscriber(const SubscriberOptions& options, std::function<void()> o
       replica_(options.limits, delivery_.get()),
       arbiter_(options.arbiter),
       tracker_(options.session, options.silence_ns) {
+  if (delivery_ != nullptr) delivery_->attach(replica_.book());
   if (!wake_descriptor_.open()) throw std::system_error(errno, std::generic_category(), "eventfd");
   if (!options.lines[0] && !options.lines[1]) throw std::invalid_argument("a subscriber follows at least one line");
   for (std::size_t line = 0; line < 2; ++line) {
