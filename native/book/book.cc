@@ -394,8 +394,28 @@ void Book::rebuild_view(std::uint32_t instrument) {
   }
 }
 
+// Most events are one message that touched one level: nothing can have taken that level's place since.
+void Book::end_single_event(std::uint64_t sequence, std::int64_t event_time_ns) {
+  const Touch& touch = touches_[0];
+  Instrument& owner = instruments_[touch.instrument];
+  const Level& level = levels_[touch.level];
+  const DepthLevel shown{level.price, level.quantity, level.orders};
+  views_.open(touch.instrument);
+  if (views_.update(touch.instrument, touch.side, touch.price, level.orders != 0 ? &shown : nullptr)) {
+    refill_view(touch.instrument, touch.side);
+  }
+  views_.set_header(touch.instrument, sequence, event_time_ns, owner.instrument_sequence, owner.status);
+  views_.close(touch.instrument);
+  owner.dirty = false;
+  dirty_count_ = 0;
+  touch_count_ = 0;
+}
+
 void Book::end_event(std::uint64_t sequence, std::int64_t event_time_ns) {
   const bool views = views_.levels() != 0;
+  if (views && touch_count_ == 1 && dirty_count_ == 1 && !instruments_[dirty_[0]].rebuild) {
+    return end_single_event(sequence, event_time_ns);
+  }
   if (views) {
     for (std::size_t index = 0; index < dirty_count_; ++index) views_.open(dirty_[index]);
     for (std::size_t index = 0; index < touch_count_; ++index) publish_touch(touches_[index]);

@@ -203,6 +203,7 @@ class Book {
   void mark_dirty(std::uint32_t instrument);
   void touch(std::uint32_t level);
   std::uint32_t level_of_touch(const Touch& touch, const SideIndex& side) const;
+  void end_single_event(std::uint64_t sequence, std::int64_t event_time_ns);
   void publish_touch(const Touch& touch);
   void refill_view(std::uint32_t instrument, Side side);
   void rebuild_view(std::uint32_t instrument);

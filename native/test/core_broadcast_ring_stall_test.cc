@@ -1,10 +1,11 @@
 // A reader that is stopped in the middle of a copy while the writer goes round the ring. Chance hits such a moment
 // rarely; here a page of the ring is taken away, and the fault that the reader runs into lets the writer work.
-#include <signal.h>
 #include <sys/mman.h>
 
 #include <array>
+#include <csignal>
 #include <cstdint>
+#include <cstdlib>
 #include <memory>
 #include <new>
 #include <string>
@@ -32,7 +33,7 @@ struct Stall {
 Stall stall;
 
 void on_fault(int /*signal*/) {
-  if (mprotect(stall.memory, bytes, PROT_READ | PROT_WRITE) != 0) abort();
+  if (mprotect(stall.memory, bytes, PROT_READ | PROT_WRITE) != 0) std::abort();
   ++stall.stalls;
   for (std::uint64_t record = 0; record < stall.records; ++record) stall.payload->write(*stall.writer, ++*stall.number);
 }

@@ -31,7 +31,7 @@ ReceiverOptions receiver_options(const LineAddress& address, bool coalescing = t
   ReceiverOptions options;
   options.address = address;
   options.coalescing = coalescing;
-  options.receive_buffer_bytes = 4 << 20;
+  options.receive_buffer_bytes = 212'992;  // what every system allows
   return options;
 }
 
@@ -66,7 +66,7 @@ void over_all_kinds_of_lines(Send send) {
 
 TEST(udpRunsOfEqualSizeArriveAsSingleDatagramsInOrder) {
   over_all_kinds_of_lines([](DatagramTest& test, UdpSender& sender, UdpReceiver&) {
-    for (int count = 0; count < 300; ++count) test.add(sender, 1'400);
+    for (int count = 0; count < 100; ++count) test.add(sender, 1'400);
     sender.flush();
   });
 }
@@ -75,9 +75,11 @@ TEST(udpDatagramsOfAllSizesArriveInOrder) {
   Random random(seed());
   over_all_kinds_of_lines([&](DatagramTest& test, UdpSender& sender, UdpReceiver& receiver) {
     for (int batch = 0; batch < 40; ++batch) {
-      for (std::uint64_t run = random.between(1, 6); run > 0; --run) {
+      for (std::uint64_t run = random.between(1, 3); run > 0; --run) {
         const auto length = static_cast<std::size_t>(random.between(1, random.chance(1, 8) ? 8'952 : 1'500));
-        for (std::uint64_t count = random.between(1, 20); count > 0; --count) test.add(sender, length);
+        for (std::uint64_t count = random.between(1, length > 1'500 ? 3 : 20); count > 0; --count) {
+          test.add(sender, length);
+        }
         if (random.chance(1, 2)) test.add(sender, static_cast<std::size_t>(random.between(1, length)));
       }
       sender.flush();
@@ -109,6 +111,7 @@ TEST(udpSenderSendsByItselfWhenTooMuchWaits) {
   DatagramTest test;
   for (int count = 0; count < 2'500; ++count) test.add(sender, 64);
   CHECK_EQUAL(sender.datagrams(), 2'048U);
+  test.receive(receiver, 2'048);
   sender.flush();
   const std::uint64_t calls = sender.send_calls();
   sender.flush();  // nothing waits

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <string>
 
+#include "test/test_runner.h"
+
 namespace depthcast::test {
 namespace {
 
@@ -27,6 +29,19 @@ std::string line_of(const run::ExportedInstrument& one) {
 }
 
 }  // namespace
+
+bool lossless(const run::Subscriber& subscriber, Listener& listener) {
+  using run::SubscriberCounter;
+  if (listener.all<run::MissingEvent>().empty()) return true;
+  const std::uint64_t granted = std::max(figure(subscriber, SubscriberCounter::receive_buffer_a),
+                                         figure(subscriber, SubscriberCounter::receive_buffer_b));
+  CHECK(granted < static_cast<std::uint64_t>(io::ReceiverOptions{}.receive_buffer_bytes));
+  CHECK_EQUAL(figure(subscriber, SubscriberCounter::digests_mismatched), 0U);
+  std::uint64_t missing = 0;
+  for (const auto& event : listener.all<run::MissingEvent>()) missing += event.range.last - event.range.first + 1;
+  note("a receive buffer of " + std::to_string(granted) + " bytes lost " + std::to_string(missing) + " messages");
+  return false;
+}
 
 std::string difference(const run::BookExport& actual, const run::BookExport& expected) {
   std::string text;

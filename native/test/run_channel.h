@@ -191,6 +191,10 @@ class ReferenceChannel final : public book::MessageSink {
   std::uint64_t position_ = 0;
 };
 
+// True where nothing is missing. Small receive buffers and busy cores lose what both lines bring: that is noted and no
+// fault, but only where the system grants less than was asked for, and nothing may be made up then.
+bool lossless(const run::Subscriber& subscriber, Listener& listener);
+
 // Everything but session and position; empty when it is equal.
 std::string difference(const run::BookExport& actual, const run::BookExport& expected);
 inline std::string difference(const run::BookExport& actual, const ReferenceChannel& expected) {

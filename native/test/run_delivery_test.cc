@@ -6,6 +6,8 @@
 #include <thread>
 #include <vector>
 
+#include "test/book_replica_feed.h"
+#include "test/messages.h"
 #include "test/random.h"
 #include "test/test_runner.h"
 
@@ -125,6 +127,55 @@ TEST(deliveryStopsForGoodWhereThatIsThePolicy) {
   CHECK_EQUAL(take(delivery), "");
   CHECK_EQUAL(delivery.lost(), 6U);
   CHECK_EQUAL(delivery.delivered(), 3U);
+}
+
+// A replace takes the best order away and puts another one there: nobody sees the state between the two.
+TEST(deliveryShowsTheBestPricesAtTheEndOfAnEventInEachOfItsUpdates) {
+  book::BookLimits limits;
+  limits.orders_max = 16;
+  limits.instruments_max = 2;
+  ReplicaFeed feed(limits);
+  feed.book(add(1, 1, Side::bid, 100, 5));
+  feed.book(add(2, 1, Side::bid, 90, 5));
+  feed.book(delete_order(1, 1, Side::bid), false);
+  feed.book(add(3, 2, Side::ask, 200, 1), false);
+  feed.book(add(4, 1, Side::bid, 101, 7), true);
+  Delivery delivery(16, DeliveryPolicy::skip);
+  book::Replica replica(limits, &delivery);
+  delivery.attach(replica.book());
+  feed.give_all(replica);
+  std::string text;
+  for (std::size_t index = 0; index < delivery.ring().available_now(); ++index) {
+    const book::Update& update = delivery.ring().at_head(index);
+    text += std::to_string(update.sequence) + ": " + std::to_string(update.bid_price) + " x " +
+            std::to_string(update.bid_quantity) + ", " + std::to_string(update.ask_price) + " x " +
+            std::to_string(update.ask_quantity) + "; ";
+  }
+  CHECK_EQUAL(text, "1: 100 x 5, 0 x 0; 2: 100 x 5, 0 x 0; 3: 101 x 7, 0 x 0; 4: 0 x 0, 200 x 1; 5: 101 x 7, 0 x 0; ");
+}
+
+// A session that broke off within an event: its successor's first event is not the rest of it.
+TEST(deliveryForgetsAnEventThatIsAbandoned) {
+  for (const DeliveryPolicy policy : {DeliveryPolicy::skip, DeliveryPolicy::stop}) {
+    Delivery delivery(4, policy);
+    Giver giver(delivery);
+    giver.event(1);
+    delivery.abandon();  // nothing is open
+    CHECK_EQUAL(delivery.lost(), 0U);
+    giver.message(false);
+    giver.message(false);
+    delivery.abandon();
+    CHECK_EQUAL(delivery.lost(), 2U);
+    CHECK(!delivery.stopped());
+    giver.event(2);
+    CHECK_EQUAL(take(delivery), "1.. 4 5..");
+    for (int count = 0; count < 6; ++count) giver.message(false);  // more than there is room for
+    delivery.abandon();
+    CHECK_EQUAL(delivery.lost(), 8U);
+    CHECK_EQUAL(delivery.stopped(), policy == DeliveryPolicy::stop);
+    giver.event(1);
+    CHECK_EQUAL(take(delivery), policy == DeliveryPolicy::stop ? "" : "12..");
+  }
 }
 
 TEST(deliveryCountsEveryUpdateAsDeliveredOrLost) {

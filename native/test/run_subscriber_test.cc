@@ -441,7 +441,8 @@ TEST(subscriberSurvivesMessagesOfTheRightShapeAndAnyContent) {
   Random random(seed());
   PacketCollector collector;
   encode::PacketWriter writer({1, 1, 8'952}, collector);
-  for (std::uint64_t sequence = 1; sequence <= work(20'000); ++sequence) {
+  const std::uint64_t messages = work(20'000);
+  for (std::uint64_t sequence = 1; sequence <= messages; ++sequence) {
     BookMessage message{random.below(300),
                         static_cast<std::int64_t>(random.next() >> random.below(64)),
                         random.next() >> random.below(64),
@@ -453,11 +454,12 @@ TEST(subscriberSurvivesMessagesOfTheRightShapeAndAnyContent) {
                         static_cast<std::uint16_t>(random.next() & ~std::uint64_t{flags::detail})};
     if (random.chance(1, 40)) message.kind = static_cast<Kind>(random.between(33, 255));
     if (random.chance(1, 40)) message.instrument = static_cast<std::uint32_t>(random.next());
+    if (sequence == messages) message.flags |= flags::end_of_event;  // what is exported is whole events
     writer.on_book(message, {sequence, 0, sequence}, 0);
   }
   writer.flush();
   for (const PacketCollector::Packet& one : collector.packets) bench.send(one.bytes, random.below(2));
-  bench.expect(SubscriberCounter::messages, work(20'000), __LINE__);
+  bench.expect(SubscriberCounter::messages, messages, __LINE__);
   const run::BookExport books = bench.listener.books();
   CHECK(!books.whole);
   CHECK(books.instruments.size() > 40);

@@ -39,7 +39,7 @@ class CountingSink final : public book::MessageSink {
 int book_replay(Options& options) {
   const std::uint64_t runs = options.number("runs", 7);
   book::BookLimits limits;
-  limits.orders_max = static_cast<std::uint32_t>(options.number("orders-max", 1U << 21));
+  limits.orders_max = static_cast<std::uint32_t>(options.number("orders-max", 1U << 20));
   limits.depth_levels = static_cast<std::uint32_t>(options.number("depth-levels", 10));
   limits.prefault = true;
   const std::vector<std::uint8_t> bytes = load_itch(options);

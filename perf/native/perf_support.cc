@@ -76,7 +76,7 @@ std::vector<std::uint8_t> load_itch(Options& options) {
   simulated.seed = options.number("seed", 1);
   simulated.messages = options.number("messages", 5'000'000);
   simulated.symbols = static_cast<std::uint32_t>(options.number("symbols", 1'000));
-  simulated.live_orders = options.number("live-orders", 100'000);
+  simulated.live_orders = options.number("live-orders", 20'000);
   if (!file.empty()) {
     std::ifstream stream(file, std::ios::binary);
     if (!stream) throw std::invalid_argument("cannot read " + file);
