@@ -138,8 +138,8 @@ class Listener {
 // What a source's messages make, without threads, packets or sockets: parser, sequencer, replica.
 class ReferenceChannel final : public book::MessageSink {
  public:
-  explicit ReferenceChannel(const book::BookLimits& limits = channel_limits())
-      : writer(limits), sequencer(writer, *this), replica(limits, nullptr) {}
+  explicit ReferenceChannel(book::UpdateSink* sink = nullptr, const book::BookLimits& limits = channel_limits())
+      : writer(limits), sequencer(writer, *this), replica(limits, sink) {}
 
   // All of it, or up to so many messages more; returns the messages taken.
   std::uint64_t take(run::ByteSource& source, std::uint64_t most = ~std::uint64_t{0}) {

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdint>
+#include <cstring>
 #include <map>
 #include <memory>
 #include <string>
@@ -11,6 +12,7 @@
 #include "core/broadcast_ring.h"
 #include "encode/packet_reader.h"
 #include "io/shared_memory.h"
+#include "test/book_replica_feed.h"
 #include "test/run_channel.h"
 #include "test/run_scratch.h"
 #include "test/test_runner.h"
@@ -215,13 +217,23 @@ void check_updates(const PublisherOptions& options, SubscriberOptions subscribin
   if (!lossless(subscriber, consumer.listener)) return;
   subscriber.stop();
   consumer.look();
-  ReferenceChannel reference;
+  UpdateCollector expected;
+  ReferenceChannel reference(&expected);
   reference.take(flow);
   std::uint64_t last = 0;
   bool within = false;
   for (const book::Update& update : consumer.updates) {
     REQUIRE(all || within ? update.sequence == last + 1 : update.sequence > last);
     last = update.sequence;
+    book::Update right = expected.updates.at(last - 1);
+    if ((update.flags & flags::end_of_event) == 0) {
+      // Delivered with the best prices at the end of the event; the reference shows those after the message.
+      right.bid_price = update.bid_price;
+      right.bid_quantity = update.bid_quantity;
+      right.ask_price = update.ask_price;
+      right.ask_quantity = update.ask_quantity;
+    }
+    REQUIRE(std::memcmp(&update, &right, sizeof right) == 0);
     within = (update.flags & flags::end_of_event) == 0;
   }
   CHECK(!within);

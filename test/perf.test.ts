@@ -1,0 +1,43 @@
+/** The perf programs on tiny inputs, so that they cannot rot. What they measure is not judged here. */
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import t from 'tap';
+
+const root = join(import.meta.dirname, '..');
+
+async function perf(name: string, ...parameters: string[]): Promise<Record<string, unknown>> {
+  const { stdout } = await promisify(execFile)(
+    'npm',
+    ['run', '--silent', 'perf', '--', name, '--json', ...parameters],
+    {
+      cwd: root,
+    },
+  );
+  return JSON.parse(stdout.trim()) as Record<string, unknown>;
+}
+
+t.setTimeout(400_000);
+
+t.test('bookReplayGivesTheSameDigestInEveryRun', async (t) => {
+  const small = ['--messages', '20000', '--symbols', '10', '--live-orders', '500', '--orders-max', '4096'];
+  const result = await perf('book_replay', '--runs', '2', ...small);
+  t.match(result, { name: 'book_replay', runs: 2, messages: 20_000, audit: 'equal', digest: /^[0-9a-f]{16}$/ });
+  t.ok(Number(result.ns_per_message) > 0);
+});
+
+t.test('packetEncodeReadsBackWhatItWrote', async (t) => {
+  const result = await perf('packet_encode', '--runs', '2', '--messages', '20000');
+  t.match(result, { messages: 20_000, digest: /^[0-9a-f]{16}$/ });
+});
+
+t.test('ringBroadcastWritesEveryRecord', async (t) => {
+  const result = await perf('ring_broadcast', '--runs', '2', '--records', '2000');
+  t.match(result, { records: 2_000, readers: 1 });
+});
+
+t.test('feedThroughputEndsWithEqualBooks', async (t) => {
+  const small = ['--messages', '20000', '--rate', '100000', '--symbols', '10', '--live-orders', '500'];
+  const result = await perf('feed_throughput', '--runs', '1', ...small);
+  t.match(result, { complete: 'yes', missing: 0, source_messages: 20_000 });
+});
