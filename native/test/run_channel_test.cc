@@ -117,6 +117,40 @@ TEST(channelDeliversEqualBooksWhateverTheSizesOfItsPackets) {
   }
 }
 
+// Full batches, each event two packets: more than a line can keep for one flush.
+TEST(channelDeliversEqualBooksWithADigestAfterEveryEvent) {
+  PublisherOptions options = publisher_options();
+  options.digest_messages = 1;
+  options.ring_bytes = std::size_t{1} << 20;
+  const auto flow = small_flow(seed(), 2'000);
+  Publisher publisher(options, {});
+  Subscriber subscriber(subscriber_options(options), {});
+  Listener listener(subscriber);
+  subscriber.start();
+  const auto source = simulated(publisher, flow);
+  source->start();
+  source->join();
+  publisher.start();
+  publisher.join();
+  REQUIRE(listener.wait_for<run::EndOfSessionEvent>());
+  ReferenceChannel reference;
+  reference.take(flow);
+  CHECK(figure(publisher, PublisherCounter::batch_events_max) > 400);
+  CHECK(figure(publisher, PublisherCounter::heartbeats) > 900);
+  if (!lossless(subscriber, listener)) return;
+  CHECK_EQUAL(difference(listener.books(), reference), "");
+  CHECK_EQUAL(figure(subscriber, SubscriberCounter::packet_first),
+              figure(publisher, PublisherCounter::datagrams_a) + figure(publisher, PublisherCounter::datagrams_b));
+}
+
+// Without the heartbeats of time there are those of the messages.
+TEST(channelSendsItsDigestAfterSoManyMessages) {
+  PublisherOptions options = publisher_options();
+  options.heartbeat_ns = 60'000'000'000;
+  options.digest_messages = 50;
+  deliver_everything(options, work(20'000), 150'000);
+}
+
 TEST(channelDeliversEqualBooksOverOneLine) {
   PublisherOptions options = publisher_options();
   options.lines.resize(1);

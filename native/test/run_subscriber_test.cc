@@ -42,13 +42,13 @@ Datagram packet(const ReplicaFeed& feed, std::uint64_t first, std::uint64_t last
 
 enum class End : std::uint8_t { no, yes };
 
-// What the publisher tells after message `sequence`; `error` makes it lie.
+// What the publisher tells after message `sequence` and so many positions more that made none; `error` makes it lie.
 Datagram heartbeat(const ReplicaFeed& feed, std::uint64_t sequence, End end = End::no, const Identity& of = {},
-                   std::uint64_t error = 0) {
+                   std::uint64_t error = 0, std::uint64_t idle_positions = 0) {
   PacketCollector collector;
   encode::PacketWriter writer({of.channel, of.session, 1'400}, collector);
   writer.heartbeat({sequence + 1,
-                    2 * sequence,
+                    2 * sequence + idle_positions,
                     static_cast<std::int64_t>(10 * sequence),
                     feed.digest(sequence) + error,
                     sequence != 0,
@@ -259,6 +259,28 @@ TEST(subscriberIsWholeAgainWhenADigestProvesIt) {
   CHECK(books.whole);
   for (const run::ExportedInstrument& one : books.instruments) CHECK(one.state == book::InstrumentState::live);
   CHECK_EQUAL(bench.counter(SubscriberCounter::digests_mismatched), 0U);
+}
+
+// The source's messages that make none of ours move the position all the same.
+TEST(subscriberExportsAtAPositionThatOnlyAHeartbeatReaches) {
+  Bench bench(20'000'000'000, [](SubscriberOptions& options) { options.export_positions = {2, 7, 8}; });
+  const OrderFeed feed(10);
+  bench.send(packet(feed, 1, 1));
+  bench.send(heartbeat(feed, 1, End::no, {}, 0, 1));  // position 3
+  REQUIRE(bench.listener.wait_for<run::ExportEvent>(1));
+  CHECK_EQUAL(bench.listener.all<run::ExportEvent>()[0].books.position, 2U);
+  CHECK_EQUAL(bench.listener.all<run::ExportEvent>()[0].books.sequence, 1U);
+  bench.send(heartbeat(feed, 3, End::no, {}, 0, 3));  // 2 and 3 are still to come: it is not at 9 yet
+  bench.send(packet(feed, 2, 2));
+  bench.expect(SubscriberCounter::sequence, 2, __LINE__);
+  CHECK_EQUAL(bench.listener.all<run::ExportEvent>().size(), 1U);
+  bench.send(packet(feed, 3, 4));  // positions 6 and 8
+  REQUIRE(bench.listener.wait_for<run::ExportEvent>(2));
+  CHECK_EQUAL(bench.listener.all<run::ExportEvent>()[1].books.position, 7U);
+  CHECK_EQUAL(bench.listener.all<run::ExportEvent>()[1].books.sequence, 3U);
+  bench.send(heartbeat(feed, 4));  // the last message of position 8
+  REQUIRE(bench.listener.wait_for<run::ExportEvent>(3));
+  CHECK_EQUAL(bench.listener.all<run::ExportEvent>()[2].books.sequence, 4U);
 }
 
 TEST(subscriberReportsADigestMismatchOnce) {
