@@ -4,6 +4,14 @@
  */
 import { z } from 'zod';
 import {
+  journalOptions,
+  recoveryClientOptions,
+  recoveryServiceOptions,
+  resumeOption,
+  snapshotOptions,
+  stateOption,
+} from './config_recovery.js';
+import {
   anyNumber,
   byteCount,
   day,
@@ -141,12 +149,18 @@ export const serveOptions = z
     ring: z
       .strictObject({
         bytes: byteCount(2 ** 20, 2 ** 40, isPowerOfTwo, ', a power of two')
-          .default(16 * 2 ** 20)
+          .default(64 * 2 ** 20)
           .describe('bytes of the broadcast ring'),
-        path: text('a path, or nothing').default('').describe('file of the broadcast ring; empty: private memory'),
+        path: text('a path, or nothing')
+          .default('')
+          .describe('file of the broadcast ring; empty: in the state folder, or private memory'),
       })
       .prefault({})
       .describe('the broadcast ring in shared memory'),
+    state: stateOption,
+    journal: journalOptions.prefault({}).describe('the journal in the state folder'),
+    snapshot: snapshotOptions.prefault({}).describe('snapshots'),
+    recovery: recoveryServiceOptions.prefault({}).describe('the recovery service'),
     wait: waitOption,
     core: coreOption,
     heartbeatMs: wholeNumber(1, 60_000).default(100).describe('ms between heartbeats'),
@@ -180,7 +194,9 @@ export const subscribeOptions = z
       .describe('socket receive buffer in bytes'),
     coalescing: z.boolean().default(true).describe('take several datagrams from the kernel at once (UDP_GRO)'),
     gapWaitMs: anyNumber(0, 60_000).default(10).describe('ms that a hole may wait for the other line'),
-    parkedMax: wholeNumber(1, 1_048_576).default(4_096).describe('packets kept while a hole is open'),
+    parkedMax: wholeNumber(1, 4_194_304).default(262_144).describe('packets kept while a hole is open'),
+    recovery: recoveryClientOptions.prefault({}).describe('the ways back'),
+    resume: resumeOption,
     silenceMs: anyNumber(1, milliseconds_max)
       .default(1_000)
       .describe('ms of silence after which a newer session replaces the current one'),
@@ -208,6 +224,8 @@ export const subscribeOptions = z
     if (options.sourceSpecific && options.sources.length === 0)
       context.addIssue({ code: 'custom', path: ['sources'], message: 'expected a source where sourceSpecific is set' });
   });
+
+export type { ResumeToken } from './config_recovery.js';
 
 /** Checked options with every default filled in. */
 export type ServeOptions = z.output<typeof serveOptions>;

@@ -50,7 +50,7 @@ t.test('everyOptionHasAFlagWithItsTextAndDefault', async (t) => {
   }
   const help = oneLine(commandOf(serveCommandOptions, serve_rules).helpInformation());
   t.match(help, '(default: 239.192.26.1)');
-  t.match(help, '(default: 16MiB)');
+  t.match(help, '(default: 64MiB)');
   t.match(help, '--no-loop turn off: ');
   t.notMatch(help, / --loop /, 'the form that changes nothing is not shown');
 });

@@ -844,7 +844,9 @@ struct SnapshotOrders FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
     VT_CHUNKS = 14,
     VT_DIGEST = 16,
     VT_STATUS = 18,
-    VT_ORDERS = 20
+    VT_ORDERS = 20,
+    VT_INSTRUMENTS = 22,
+    VT_CHANNEL_DIGEST = 24
   };
   uint64_t generation() const {
     return GetField<uint64_t>(VT_GENERATION, 0);
@@ -873,6 +875,12 @@ struct SnapshotOrders FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
   const ::flatbuffers::Vector<const depthcast::wire::SnapshotOrder *> *orders() const {
     return GetPointer<const ::flatbuffers::Vector<const depthcast::wire::SnapshotOrder *> *>(VT_ORDERS);
   }
+  uint32_t instruments() const {
+    return GetField<uint32_t>(VT_INSTRUMENTS, 0);
+  }
+  uint64_t channel_digest() const {
+    return GetField<uint64_t>(VT_CHANNEL_DIGEST, 0);
+  }
   template <bool B = false>
   bool Verify(::flatbuffers::VerifierTemplate<B> &verifier) const {
     return VerifyTableStart(verifier) &&
@@ -886,6 +894,8 @@ struct SnapshotOrders FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
            VerifyField<uint8_t>(verifier, VT_STATUS, 1) &&
            VerifyOffset(verifier, VT_ORDERS) &&
            verifier.VerifyVector(orders()) &&
+           VerifyField<uint32_t>(verifier, VT_INSTRUMENTS, 4) &&
+           VerifyField<uint64_t>(verifier, VT_CHANNEL_DIGEST, 8) &&
            verifier.EndTable();
   }
 };
@@ -921,6 +931,12 @@ struct SnapshotOrdersBuilder {
   void add_orders(::flatbuffers::Offset<::flatbuffers::Vector<const depthcast::wire::SnapshotOrder *>> orders) {
     fbb_.AddOffset(SnapshotOrders::VT_ORDERS, orders);
   }
+  void add_instruments(uint32_t instruments) {
+    fbb_.AddElement<uint32_t>(SnapshotOrders::VT_INSTRUMENTS, instruments, 0);
+  }
+  void add_channel_digest(uint64_t channel_digest) {
+    fbb_.AddElement<uint64_t>(SnapshotOrders::VT_CHANNEL_DIGEST, channel_digest, 0);
+  }
   explicit SnapshotOrdersBuilder(::flatbuffers::FlatBufferBuilder &_fbb)
         : fbb_(_fbb) {
     start_ = fbb_.StartTable();
@@ -942,11 +958,15 @@ inline ::flatbuffers::Offset<SnapshotOrders> CreateSnapshotOrders(
     uint32_t chunks = 0,
     uint64_t digest = 0,
     uint8_t status = 0,
-    ::flatbuffers::Offset<::flatbuffers::Vector<const depthcast::wire::SnapshotOrder *>> orders = 0) {
+    ::flatbuffers::Offset<::flatbuffers::Vector<const depthcast::wire::SnapshotOrder *>> orders = 0,
+    uint32_t instruments = 0,
+    uint64_t channel_digest = 0) {
   SnapshotOrdersBuilder builder_(_fbb);
+  builder_.add_channel_digest(channel_digest);
   builder_.add_digest(digest);
   builder_.add_last_sequence(last_sequence);
   builder_.add_generation(generation);
+  builder_.add_instruments(instruments);
   builder_.add_orders(orders);
   builder_.add_chunks(chunks);
   builder_.add_chunk(chunk);
@@ -966,7 +986,9 @@ inline ::flatbuffers::Offset<SnapshotOrders> CreateSnapshotOrdersDirect(
     uint32_t chunks = 0,
     uint64_t digest = 0,
     uint8_t status = 0,
-    const std::vector<depthcast::wire::SnapshotOrder> *orders = nullptr) {
+    const std::vector<depthcast::wire::SnapshotOrder> *orders = nullptr,
+    uint32_t instruments = 0,
+    uint64_t channel_digest = 0) {
   auto orders__ = orders ? _fbb.CreateVectorOfStructs<depthcast::wire::SnapshotOrder>(*orders) : 0;
   return depthcast::wire::CreateSnapshotOrders(
       _fbb,
@@ -978,7 +1000,9 @@ inline ::flatbuffers::Offset<SnapshotOrders> CreateSnapshotOrdersDirect(
       chunks,
       digest,
       status,
-      orders__);
+      orders__,
+      instruments,
+      channel_digest);
 }
 
 struct Heartbeat FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {

@@ -26,6 +26,10 @@ const section_titles: Record<string, string> = {
   simulate: 'Simulated exchange:',
   ring: 'Broadcast ring:',
   delivery: 'Delivery of updates:',
+  journal: 'Journal:',
+  snapshot: 'Snapshots:',
+  recovery: 'Recovery:',
+  resume: 'Resume token:',
 };
 
 /** ["lineA", "datagramBytes"] is "line-a-datagram-bytes". */
@@ -55,6 +59,10 @@ const placeholders: [RegExp, string][] = [
   [/^speed$/, 'pace'],
   [/^date$/, 'day'],
   [/^dumpAt$/, 'positions'],
+  [/^state$/, 'folder'],
+  [/^udp$/, 'address:port'],
+  [/^url$/, 'url'],
+  [/^token$/, 'text'],
 ];
 
 function placeholder(field: OptionField): string {
@@ -218,6 +226,9 @@ export function chooseLines(raw: Raw): Raw {
   return chosen;
 }
 
+/** Sections that may be null: `lines` says so for the lines, the others are null unless a flag names one of theirs. */
+const sections_without = /^(line|lineA|lineB|snapshotLine|resume)$/;
+
 /** Flags that say `values` again, for a command that is started as another process. */
 export function toFlags(values: Readonly<Raw>, path: readonly string[] = []): string[] {
   return Object.entries(values).flatMap(([key, value]) => {
@@ -225,7 +236,7 @@ export function toFlags(values: Readonly<Raw>, path: readonly string[] = []): st
     if (value === undefined || (Array.isArray(value) && value.length === 0)) return [];
     if (value === true) return [flag];
     if (value === false) return [`--no-${flagName([...path, key])}`];
-    if (value === null) return path.length === 0 && /^line[AB]$/.test(key) ? [] : [`--no-${flagName([...path, key])}`];
+    if (value === null) return sections_without.test(key) ? [] : [`--no-${flagName([...path, key])}`];
     if (Array.isArray(value)) return [flag, value.join(',')];
     if (typeof value === 'object') return toFlags(value as Raw, [...path, key]);
     return [flag, String(value)];

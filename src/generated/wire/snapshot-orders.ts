@@ -75,8 +75,18 @@ ordersLength():number {
   return offset ? this.bb!.__vector_len(this.bb_pos + offset) : 0;
 }
 
+instruments():number {
+  const offset = this.bb!.__offset(this.bb_pos, 22);
+  return offset ? this.bb!.readUint32(this.bb_pos + offset) : 0;
+}
+
+channelDigest():bigint {
+  const offset = this.bb!.__offset(this.bb_pos, 24);
+  return offset ? this.bb!.readUint64(this.bb_pos + offset) : BigInt('0');
+}
+
 static startSnapshotOrders(builder:flatbuffers.Builder) {
-  builder.startObject(9);
+  builder.startObject(11);
 }
 
 static addGeneration(builder:flatbuffers.Builder, generation:bigint) {
@@ -119,12 +129,20 @@ static startOrdersVector(builder:flatbuffers.Builder, numElems:number) {
   builder.startVector(40, numElems, 8);
 }
 
+static addInstruments(builder:flatbuffers.Builder, instruments:number) {
+  builder.addFieldInt32(9, instruments, 0);
+}
+
+static addChannelDigest(builder:flatbuffers.Builder, channelDigest:bigint) {
+  builder.addFieldInt64(10, channelDigest, BigInt('0'));
+}
+
 static endSnapshotOrders(builder:flatbuffers.Builder):flatbuffers.Offset {
   const offset = builder.endObject();
   return offset;
 }
 
-static createSnapshotOrders(builder:flatbuffers.Builder, generation:bigint, instrument:number, instrumentSequence:number, lastSequence:bigint, chunk:number, chunks:number, digest:bigint, status:number, ordersOffset:flatbuffers.Offset):flatbuffers.Offset {
+static createSnapshotOrders(builder:flatbuffers.Builder, generation:bigint, instrument:number, instrumentSequence:number, lastSequence:bigint, chunk:number, chunks:number, digest:bigint, status:number, ordersOffset:flatbuffers.Offset, instruments:number, channelDigest:bigint):flatbuffers.Offset {
   SnapshotOrders.startSnapshotOrders(builder);
   SnapshotOrders.addGeneration(builder, generation);
   SnapshotOrders.addInstrument(builder, instrument);
@@ -135,6 +153,8 @@ static createSnapshotOrders(builder:flatbuffers.Builder, generation:bigint, inst
   SnapshotOrders.addDigest(builder, digest);
   SnapshotOrders.addStatus(builder, status);
   SnapshotOrders.addOrders(builder, ordersOffset);
+  SnapshotOrders.addInstruments(builder, instruments);
+  SnapshotOrders.addChannelDigest(builder, channelDigest);
   return SnapshotOrders.endSnapshotOrders(builder);
 }
 }
