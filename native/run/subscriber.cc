@@ -25,19 +25,6 @@ SubscriberCounter of_line(SubscriberCounter counter_a, std::size_t line) {
   return nth(counter_a, line * (static_cast<std::size_t>(datagrams_b) - static_cast<std::size_t>(datagrams_a)));
 }
 
-book::DefinitionRecord record_of(const wire::Definition& definition) {
-  book::DefinitionRecord record;
-  record.symbol = definition.symbol()->str();
-  record.price_exponent = definition.price_exponent();
-  record.quantity_exponent = definition.quantity_exponent();
-  record.source_code = definition.source_code();
-  record.lot_size = definition.lot_size();
-  if (definition.attributes() != nullptr) {
-    record.attributes.assign(definition.attributes()->begin(), definition.attributes()->end());
-  }
-  return record;
-}
-
 }  // namespace
 
 std::vector<std::string> subscriber_counter_names() {
@@ -94,6 +81,7 @@ Subscriber::Subscriber(const SubscriberOptions& options, std::function<void()> o
                     ? nullptr
                     : std::make_unique<Delivery>(options.delivery_capacity, options.delivery_policy)),
       replica_(options.limits, delivery_.get()),
+      applier_(replica_, this),
       arbiter_(options.arbiter),
       tracker_(options.session, options.silence_ns) {
   if (delivery_ != nullptr) delivery_->attach(replica_.book());
@@ -105,7 +93,7 @@ Subscriber::Subscriber(const SubscriberOptions& options, std::function<void()> o
     counters_.set(of_line(receive_buffer_a, line),
                   static_cast<std::uint64_t>(receivers_[line]->receive_buffer_bytes()));
   }
-  if (!options_.export_positions.empty()) export_due_ = options_.export_positions.front();
+  applier_.watch_position(export_due());
 }
 
 Subscriber::~Subscriber() { stop(); }
@@ -188,7 +176,7 @@ void Subscriber::on_datagram(std::size_t line, std::span<const std::uint8_t> dat
     case arbitrate::Verdict::overflow: break;  // counted above; what it brought will be named as missing
     case arbitrate::Verdict::apply:
       counters_.add(of_line(first_a, line));
-      apply(view, decision.skip);
+      applier_.apply(view, decision.skip);
       latency_.record(io::realtime_ns() - view.send_time_ns);
       drain_parked();
       break;
@@ -212,8 +200,7 @@ void Subscriber::adopt(std::uint64_t session) {
   end_sequence_ = 0;
   end_told_ = false;
   exports_done_ = 0;
-  export_due_ =
-      options_.export_positions.empty() ? std::numeric_limits<std::uint64_t>::max() : options_.export_positions.front();
+  applier_.watch_position(export_due());
   counters_.add(sessions);
   counters_.set(SubscriberCounter::session, session);
   push(SessionEvent{session});
@@ -228,105 +215,30 @@ void Subscriber::adopt(std::uint64_t session) {
 
 void Subscriber::on_unnumbered(const PacketView& view) {
   arbiter_.announce(view.first_sequence, now_ns_);
-  if (view.definitions != nullptr) {
-    for (const wire::Definition* definition : *view.definitions->definitions()) {
-      replica_.learn_definition(definition->instrument(), record_of(*definition));
-      tell_definition(definition->instrument());
-    }
-  }
+  applier_.learn(view);
   if (view.heartbeat != nullptr) on_heartbeat(view);
 }
 
 void Subscriber::on_heartbeat(const PacketView& view) {
-  const std::uint64_t sequence_told = view.first_sequence - 1;
-  const wire::Heartbeat& heartbeat = *view.heartbeat;
-  if (heartbeat.digest_valid()) replica_.on_digest(sequence_told, heartbeat.digest());
-  if (heartbeat.instruments() != nullptr) {
-    for (const wire::InstrumentDigest* entry : *heartbeat.instruments()) {
-      replica_.on_instrument_digest(sequence_told, entry->instrument(), entry->instrument_sequence(), entry->digest());
-    }
-  }
-  if (heartbeat.end_of_session()) {
+  if (view.heartbeat->end_of_session()) {
     end_sequence_ = view.first_sequence;
     end_position_ = view.input_position;
     tracker_.end();
   }
   // Everything up to that position has been applied: positions that made no message are passed, too.
-  if (arbiter_.next_sequence() == view.first_sequence) reach(view.input_position + 1);
+  if (arbiter_.next_sequence() == view.first_sequence) applier_.reach(view.input_position + 1);
 }
 
-void Subscriber::apply(const PacketView& view, std::uint32_t skip) {
-  switch (view.payload) {
-    case wire::Payload::BookMessages: return apply_book(view, skip);
-    case wire::Payload::TradeMessages: return apply_trades(view, skip);
-    default: return apply_definitions(view, skip);
-  }
-}
-
-void Subscriber::apply_book(const PacketView& view, std::uint32_t skip) {
-  constexpr std::uint32_t ahead[book::Book::prefetch_stages] = {12, 8, 4};  // about one memory access apart
-  std::uint32_t slots[2 * ahead[0]];                                        // of the messages looked at, by index
-  const auto prefetch = [&](std::uint32_t index, int stage) {
-    if (index < view.count) replica_.prefetch(view.book[index], stage, slots[index % (2 * ahead[0])]);
-  };
-  for (int stage = 0; stage < book::Book::prefetch_stages; ++stage) {
-    for (std::uint32_t index = skip; index < skip + ahead[stage]; ++index) prefetch(index, stage);
-  }
-  std::uint64_t at = view.input_position;
-  std::size_t details_taken = 0;
-  for (std::uint32_t index = 0; index < view.count; ++index) {
-    for (int stage = 0; stage < book::Book::prefetch_stages; ++stage) {
-      if (index >= skip) prefetch(index + ahead[stage], stage);
-    }
-    if (index != 0) at += view.step_before(index);
-    const BookMessage& message = view.book[index];
-    std::uint64_t detail = 0;
-    if ((message.flags & flags::detail) != 0) detail = view.details[details_taken++];
-    if (index < skip) continue;
-    reach(at);
-    replica_.on_book(message, {view.first_sequence + index, at, view.base_time_ns + message.time_offset}, detail);
-  }
-}
-
-void Subscriber::apply_trades(const PacketView& view, std::uint32_t skip) {
-  std::uint64_t at = view.input_position;
-  for (std::uint32_t index = 0; index < view.count; ++index) {
-    if (index != 0) at += view.step_before(index);
-    if (index < skip) continue;
-    reach(at);
-    const TradeMessage& message = view.trades[index];
-    replica_.on_trade(message, {view.first_sequence + index, at, view.base_time_ns + message.time_offset});
-  }
-}
-
-void Subscriber::apply_definitions(const PacketView& view, std::uint32_t skip) {
-  std::uint64_t at = view.input_position;
-  for (std::uint32_t index = 0; index < view.count; ++index) {
-    if (index != 0) at += view.step_before(index);
-    if (index < skip) continue;
-    reach(at);
-    const wire::Definition& definition = *view.definitions->definitions()->Get(index);
-    if (is_instrument(definition.instrument())) {
-      // The consumer knows it before the first update that names the instrument, this one included.
-      replica_.learn_definition(definition.instrument(), record_of(definition));
-      tell_definition(definition.instrument());
-    }
-    replica_.on_definition(definition.instrument(), definition.instrument_sequence(), record_of(definition),
-                           {view.first_sequence + index, at, view.base_time_ns + definition.time_offset()});
-  }
-}
-
-void Subscriber::export_positions_before(std::uint64_t position) {
-  while (position > export_due_) {
+void Subscriber::on_position_passed(std::uint64_t position) {
+  while (position > export_due()) {
     ExportEvent event{0, export_books(replica_, 0, options_.export_orders)};
     event.books.session = session_;
-    event.books.position = export_due_;
+    event.books.position = export_due();
     publish_counters();  // who gets the books reads figures that are no older
     push(std::move(event));
     ++exports_done_;
-    export_due_ = exports_done_ < options_.export_positions.size() ? options_.export_positions[exports_done_]
-                                                                   : std::numeric_limits<std::uint64_t>::max();
   }
+  applier_.watch_position(export_due());
 }
 
 void Subscriber::drain_parked() {
@@ -334,7 +246,7 @@ void Subscriber::drain_parked() {
     PacketView view;
     // It was checked before it was kept; the view is made again, since it points into its bytes.
     if (encode::read_packet(parked_packet->datagram, view) != PacketStatus::ok) continue;
-    apply(view, parked_packet->skip);
+    applier_.apply(view, parked_packet->skip);
     latency_.record(io::realtime_ns() - view.send_time_ns);
   }
 }
@@ -366,7 +278,7 @@ void Subscriber::tick() {
 void Subscriber::check_end() {
   if (end_sequence_ == 0 || end_told_ || arbiter_.next_sequence() < end_sequence_) return;
   end_told_ = true;
-  reach(end_position_ + 1);
+  applier_.reach(end_position_ + 1);
   publish_counters();  // who hears of the end reads the final figures
   push(EndOfSessionEvent{session_, end_sequence_ - 1, end_position_});
 }
@@ -413,8 +325,7 @@ void Subscriber::report() {
   }
 }
 
-void Subscriber::tell_definition(std::uint32_t instrument) {
-  if (!is_instrument(instrument)) return;
+void Subscriber::on_definition(std::uint32_t instrument) {
   const book::DefinitionRecord& record = replica_.definition(instrument);
   {
     const std::lock_guard lock(mutex_);

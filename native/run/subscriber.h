@@ -4,7 +4,6 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
-#include <limits>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -24,6 +23,7 @@
 #include "run/counters.h"
 #include "run/delivery.h"
 #include "run/latency_histogram.h"
+#include "run/packet_applier.h"
 
 namespace depthcast::run {
 
@@ -123,12 +123,12 @@ struct KnownDefinition {
 };
 
 // Threads: the delivery ring has one consumer; everything else may be called by any thread.
-class Subscriber {
+class Subscriber final : private ApplyListener {
  public:
   // Joins the lines and maps all memory. `on_wake` is called on the receiving thread when updates or events wait,
   // at most once until rearm_wake(). Throws std::invalid_argument, std::system_error or std::bad_alloc.
   Subscriber(const SubscriberOptions& options, std::function<void()> on_wake);
-  ~Subscriber();
+  ~Subscriber() override;
 
   void start();
   // Ends the thread and waits for it. Any number of times.
@@ -172,18 +172,13 @@ class Subscriber {
   void on_unnumbered(const encode::PacketView& view);
   void on_heartbeat(const encode::PacketView& view);
   void adopt(std::uint64_t session);
-  bool is_instrument(std::uint32_t instrument) const {
-    return instrument != channel_instrument && instrument <= options_.limits.instruments_max;
+  // The next of the positions after which the books are exported.
+  std::uint64_t export_due() const {
+    return exports_done_ < options_.export_positions.size() ? options_.export_positions[exports_done_]
+                                                            : PacketApplier::no_position;
   }
-  void apply(const encode::PacketView& view, std::uint32_t skip);
-  void apply_book(const encode::PacketView& view, std::uint32_t skip);
-  void apply_trades(const encode::PacketView& view, std::uint32_t skip);
-  void apply_definitions(const encode::PacketView& view, std::uint32_t skip);
-  // Exports that are due before a message of that position is applied.
-  void reach(std::uint64_t position) {
-    if (position > export_due_) export_positions_before(position);
-  }
-  void export_positions_before(std::uint64_t position);
+  void on_position_passed(std::uint64_t position) override;
+  void on_definition(std::uint32_t instrument) override;
   void drain_parked();
   void give_up(const arbitrate::SequenceRange& range);
   void tick();
@@ -194,7 +189,6 @@ class Subscriber {
   void push(FeedEvent event);
   void wake();
   void publish_counters();
-  void tell_definition(std::uint32_t instrument);
 
   SubscriberOptions options_;
   std::function<void()> on_wake_;
@@ -202,6 +196,7 @@ class Subscriber {
   io::FileDescriptor wake_descriptor_;
   std::unique_ptr<Delivery> delivery_;
   book::Replica replica_;
+  PacketApplier applier_;
   arbitrate::Arbiter arbiter_;
   arbitrate::SessionTracker tracker_;
   Counters<SubscriberCounter> counters_;
@@ -216,7 +211,6 @@ class Subscriber {
   std::uint64_t end_position_ = 0;
   bool end_told_ = false;
   std::size_t exports_done_ = 0;
-  std::uint64_t export_due_ = std::numeric_limits<std::uint64_t>::max();
   std::int64_t half_event_since_ns_ = 0;  // an export has waited for the end of an event since then
   std::uint64_t mismatches_told_ = 0;
   std::uint64_t lost_told_ = 0;
