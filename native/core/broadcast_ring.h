@@ -3,6 +3,7 @@
 // (Thompson et al., "BroadcastTransmitter"), with ordering carried by the words instead of by fences.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -13,7 +14,7 @@
 namespace depthcast {
 
 constexpr std::uint64_t ring_magic = 0x474e495254534344ULL;  // "DCSTRING"
-constexpr std::uint32_t ring_layout_version = 1;
+constexpr std::uint32_t ring_layout_version = 2;
 
 enum class WriterState : std::uint32_t { starting = 0, running = 1, ended = 2 };
 
@@ -27,9 +28,13 @@ struct RingHeader {
   std::uint32_t channel;
   std::uint32_t reserved;
   std::uint64_t created_time_ns;
+  std::uint64_t identity;     // of the session, docs/protocol.md
+  std::uint8_t boot_id[16];   // of the system that wrote it: another one's memory proves nothing
   alignas(64) Word intent;  // end of the record being written; ahead of tail only while writing
   alignas(64) Word tail;    // end of the last whole record
   Word latest;              // start of the last whole record
+  Word next_sequence;       // number of the message after the last whole record
+  Word sent;                // every record that ends at or below has been handed to the kernel
   alignas(64) Word heartbeat_ns;
   std::atomic<std::uint32_t> state;
 };
@@ -49,14 +54,31 @@ constexpr std::uint32_t ring_type_packet = 1;
 constexpr std::uint32_t ring_type_filler = 2;
 constexpr std::size_t ring_capacity_min = 65'536;
 
-constexpr std::size_t ring_bytes(std::size_t capacity) { return ring_header_bytes + capacity; }
+// Behind the header: where to begin to look for a number. The data part is divided into equal blocks; the entry of a
+// block tells the first record that starts in it.
+struct RingBlock {
+  Word position;
+  Word sequence;  // that record's first number
+};
+constexpr std::size_t ring_blocks = 1'024;
+constexpr std::size_t ring_data_offset = ring_header_bytes + ring_blocks * sizeof(RingBlock);
+static_assert(ring_data_offset % 4'096 == 0);
+
+constexpr std::size_t ring_bytes(std::size_t capacity) { return ring_data_offset + capacity; }
+
+// What a writer tells of itself once.
+struct RingOrigin {
+  std::uint64_t identity = 0;
+  std::array<std::uint8_t, 16> boot_id{};
+  std::uint64_t next_sequence = 1;
+};
 
 // Threads: one. Lifetime: the memory must outlive it.
 class BroadcastWriter {
  public:
   // `memory` holds ring_bytes(capacity) zeroed bytes, aligned to 64; capacity is a power of two of at least 64 KiB.
   BroadcastWriter(void* memory, std::size_t capacity, std::uint32_t channel, std::uint64_t session, std::uint32_t pid,
-                  std::uint64_t now_ns);
+                  std::uint64_t now_ns, const RingOrigin& origin = {});
   ~BroadcastWriter() { end(); }
   BroadcastWriter(const BroadcastWriter&) = delete;
   BroadcastWriter& operator=(const BroadcastWriter&) = delete;
@@ -65,9 +87,12 @@ class BroadcastWriter {
 
   // Commits one record made of `first` followed by `second` and zeros up to `length`. Returns where its payload
   // stands in the ring: readable by the writer until half a ring more has been written. Wait-free.
+  // `first_sequence` of a record without numbers is the number that the next message will carry; it never goes back.
   const std::uint8_t* write(std::span<const std::uint8_t> first, std::span<const std::uint8_t> second,
                             std::size_t length, std::uint64_t first_sequence, std::uint64_t count);
   void heartbeat(std::uint64_t now_ns);
+  // Everything written so far has been handed to the kernel.
+  void mark_sent();
   void end();
 
  private:
@@ -75,9 +100,12 @@ class BroadcastWriter {
   void store_record(std::uint64_t position, const RingRecord& record) const;
 
   RingHeader* header_;
+  RingBlock* blocks_;
   std::uint8_t* data_;
   std::size_t capacity_;
+  std::size_t block_bytes_;
   std::uint64_t tail_ = 0;
+  std::uint64_t block_next_ = 0;  // number of the first block that has no entry yet
 };
 
 enum class RingPoll : std::uint8_t { record, empty, lapped, writer_ended };
@@ -92,16 +120,42 @@ class BroadcastReader {
 
   // Copies the next record's payload to `out`, whose size must be at least the ring's largest record.
   RingPoll poll(std::span<std::uint8_t> out, RingRecord& record);
+  // Goes to the record that holds this message number; false, and nothing changes, where it is not retained (any more,
+  // or yet). A record may be lapped between this and the next poll.
+  bool seek(std::uint64_t sequence);
+  // Goes to the oldest record that can be found; false where there is none.
+  bool seek_oldest();
+  // Goes behind the newest record, as at the start.
+  void seek_newest();
+  // The lowest number that seek() finds now; next_sequence() where there is none.
+  std::uint64_t oldest_sequence() const;
+  // The number that the next message will carry.
+  std::uint64_t next_sequence() const;
+  // Every record that ends at or below has been handed to the kernel; for comparison with positions.
+  std::uint64_t sent_position() const;
+  // Where the next record is expected.
+  std::uint64_t position() const { return cursor_; }
   std::uint64_t lapped_count() const { return lapped_count_; }
+  WriterState writer_state() const;
   std::uint64_t writer_heartbeat_ns() const;
   const RingHeader& header() const { return *header_; }
 
  private:
+  struct Place {
+    std::uint64_t position;
+    std::uint64_t sequence;
+  };
   const Word* words_at(std::uint64_t position) const;
   bool overtaken(std::uint64_t position) const;
   RingPoll lapped();
+  // Loads and checks the header of the record at `position`; false where there is none (any more).
+  bool load_record(std::uint64_t position, RingRecord& record) const;
+  // Calls `each(place)` for every block whose first record is still there.
+  template <typename Each>
+  void each_block(Each each) const;
 
   const RingHeader* header_;
+  const RingBlock* blocks_;
   const std::uint8_t* data_;
   std::size_t capacity_;
   std::uint64_t cursor_;

@@ -130,6 +130,7 @@ class Publisher::Output final : public book::MessageSink, public encode::PacketS
 
   void flush() {
     for (auto& line : lines_) line->flush();
+    if (unsent_ != 0) ring_.mark_sent();
     unsent_ = 0;
   }
   const io::UdpSender* sender(std::size_t line) const { return line < lines_.size() ? &lines_[line]->sender : nullptr; }

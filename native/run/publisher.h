@@ -98,6 +98,8 @@ class Publisher {
     if (options_.wait == io::WaitStrategy::park) parker_.wake();
   }
 
+  // The broadcast ring, for readers in this process; it lives as long as this object.
+  const io::SharedMemory& ring_memory() const { return ring_memory_; }
   const Counters<PublisherCounter>& counters() const { return counters_; }
   const book::DepthViews& views() const { return book_.views(); }
   // Definitions in the order of publication; one consumer thread.

@@ -63,7 +63,7 @@ class StalledRing {
   RingPoll poll_stalled(std::size_t index, std::uint64_t records) {
     auto* start = static_cast<std::uint8_t*>(memory_);
     stall = {start, writer.get(), &payload, &number, records, 0};
-    if (mprotect(start + ring_header_bytes + index * page, page, PROT_NONE) != 0) throw std::bad_alloc();
+    if (mprotect(start + ring_data_offset + index * page, page, PROT_NONE) != 0) throw std::bad_alloc();
     const RingPoll polled = reader->poll(out, record);
     if (mprotect(start, bytes, PROT_READ | PROT_WRITE) != 0) throw std::bad_alloc();
     return polled;

@@ -219,15 +219,15 @@ TEST(ringReaderRefusesWhatIsNotARing) {
   const BroadcastWriter writer(memory.data(), capacity, 1, 1, 1, 1);
   open(memory.size());
   CHECK_THROWS(open(0), std::runtime_error, "smaller");
-  CHECK_THROWS(open(ring_header_bytes - 1), std::runtime_error, "smaller");
-  CHECK_THROWS(open(ring_header_bytes), std::runtime_error, "capacity");
+  CHECK_THROWS(open(ring_data_offset - 1), std::runtime_error, "smaller");
+  CHECK_THROWS(open(ring_data_offset), std::runtime_error, "capacity");
   CHECK_THROWS(open(memory.size() - 1), std::runtime_error, "capacity");
   RingHeader& header = memory.header();
   header.magic ^= 1;
   CHECK_THROWS(open(memory.size()), std::runtime_error, "magic");
   header.magic ^= 1;
   header.layout_version += 1;
-  CHECK_THROWS(open(memory.size()), std::runtime_error, "version 2, expected 1");
+  CHECK_THROWS(open(memory.size()), std::runtime_error, "version 3, expected 2");
   header.layout_version -= 1;
   // 1 to 32: powers of two that no writer makes and that do not hold a record.
   for (const std::uint64_t wrong : {std::uint64_t{0}, std::uint64_t{1}, std::uint64_t{32}, std::uint64_t{65'535},
@@ -279,7 +279,7 @@ struct GuardedRing {
   GuardedRing& operator=(const GuardedRing&) = delete;
   ~GuardedRing() { munmap(memory, bytes + 4'096); }
 
-  static constexpr std::size_t bytes = ring_header_bytes + capacity;
+  static constexpr std::size_t bytes = ring_data_offset + capacity;
   std::uint8_t* memory;
 };
 
@@ -294,7 +294,7 @@ TEST(ringReaderDoesNotReadPastTheEndOfTheMapping) {
   // The last kilobyte of the buffer claims to hold eight.
   const std::uint64_t at = capacity - 1'024;
   const RingRecord planted{8'160, ring_type_packet, 64, 1, at};
-  store_words(reinterpret_cast<Word*>(ring.memory + ring_header_bytes + at), &planted, sizeof planted);
+  store_words(reinterpret_cast<Word*>(ring.memory + ring_data_offset + at), &planted, sizeof planted);
   CHECK(reader.poll(out, record) == RingPoll::lapped);
 }
 
@@ -326,6 +326,97 @@ TEST(ringReaderRefusesARecordLargerThanItsBuffer) {
   CHECK(reader.poll(small, record) == RingPoll::lapped);
   REQUIRE(reader.poll(small, record) == RingPoll::record);
   CHECK_EQUAL(record.first_sequence, 2U);
+}
+
+// Records of one to five numbers each, among them some without.
+struct NumberedRing {
+  NumberedRing() : writer(memory.data(), capacity, 1, 1, 1, 1, {9, {1, 2, 3}, 101}) {}
+  void write(Random& random) {
+    const std::array<std::uint8_t, 16> first{};
+    const std::uint64_t count = random.between(0, 5);
+    writer.write(first, {}, 16 + 8 * random.between(0, 150), next, count);
+    for (std::uint64_t number = next; number < next + count; ++number) starts.push_back(next);
+    next += count;
+  }
+  // First number of the record that holds `number`.
+  std::uint64_t start_of(std::uint64_t number) const { return starts[number - 101]; }
+
+  RingMemory memory{capacity};
+  BroadcastWriter writer;
+  std::uint64_t next = 101;
+  std::vector<std::uint64_t> starts;
+};
+
+TEST(ringFindsEveryNumberThatItRetains) {
+  Random random(seed());
+  NumberedRing ring;
+  BroadcastReader reader(ring.memory.data(), ring.memory.size());
+  Buffer out{};
+  RingRecord record{};
+  CHECK(!reader.seek(101));
+  CHECK(!reader.seek_oldest());
+  CHECK_EQUAL(reader.oldest_sequence(), 101U);
+  CHECK_EQUAL(reader.next_sequence(), 101U);
+  CHECK_EQUAL(reader.header().identity, 9U);
+  CHECK_EQUAL(reader.header().boot_id[2], 3);
+  for (int round = 0; round < 2'000; ++round) {
+    ring.write(random);
+    CHECK_EQUAL(reader.next_sequence(), ring.next);
+    if (round % 50 != 0) continue;
+    const std::uint64_t oldest = reader.oldest_sequence();
+    // What was written first is found for most of the ring's length, and nothing below the oldest is.
+    if (round > 300) REQUIRE(ring.next - oldest > capacity / 1'400);
+    for (std::uint64_t number = 101; number < ring.next; ++number) {
+      if (number < oldest) {
+        REQUIRE(!reader.seek(number));
+        continue;
+      }
+      REQUIRE(reader.seek(number));
+      REQUIRE(reader.poll(out, record) == RingPoll::record);
+      REQUIRE_EQUAL(record.first_sequence, ring.start_of(number));
+    }
+    CHECK(!reader.seek(ring.next));
+    if (ring.next == 101) continue;
+    REQUIRE(reader.seek_oldest());
+    REQUIRE(reader.poll(out, record) == RingPoll::record);
+    CHECK(record.first_sequence <= oldest);
+    reader.seek_newest();
+    CHECK(reader.poll(out, record) == RingPoll::empty);
+  }
+}
+
+TEST(ringSearchSurvivesDamagedMemory) {
+  Random random(seed());
+  for (int round = 0; round < 300; ++round) {
+    NumberedRing ring;
+    for (int written = 0; written < 200; ++written) ring.write(random);
+    auto* words = reinterpret_cast<Word*>(static_cast<std::uint8_t*>(ring.memory.data()) + 128);
+    const std::size_t count = (ring_data_offset + capacity - 128) / 8;
+    for (int damage = 0; damage < 200; ++damage) words[random.between(0, count - 1)].store(random.next());
+    try {
+      BroadcastReader reader(ring.memory.data(), ring.memory.size());
+      Buffer out{};
+      RingRecord record{};
+      for (std::uint64_t number = 95; number < ring.next + 5; ++number) {
+        if (reader.seek(number)) static_cast<void>(reader.poll(out, record));
+      }
+      if (reader.seek_oldest()) static_cast<void>(reader.poll(out, record));
+      static_cast<void>(reader.oldest_sequence());
+    } catch (const std::runtime_error&) {
+      // The header itself was hit.
+    }
+  }
+}
+
+TEST(ringTellsWhatWasHandedToTheKernel) {
+  NumberedRing ring;
+  Random random(seed());
+  const BroadcastReader reader(ring.memory.data(), ring.memory.size());
+  CHECK_EQUAL(reader.sent_position(), 0U);
+  ring.write(random);
+  CHECK_EQUAL(reader.sent_position(), 0U);
+  ring.writer.mark_sent();
+  CHECK_EQUAL(reader.sent_position(), ring.memory.header().tail.load());
 }
 
 }  // namespace

@@ -20,7 +20,7 @@ class RingMemory {
   void* data() { return bytes_.data(); }
   std::size_t size() const { return bytes_.size(); }
   RingHeader& header() { return *reinterpret_cast<RingHeader*>(bytes_.data()); }
-  Word* words_at(std::size_t offset) { return reinterpret_cast<Word*>(bytes_.data() + ring_header_bytes + offset); }
+  Word* words_at(std::size_t offset) { return reinterpret_cast<Word*>(bytes_.data() + ring_data_offset + offset); }
 
  private:
   FixedArray<std::uint8_t> bytes_;
