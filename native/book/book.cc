@@ -284,13 +284,15 @@ ApplyResult Book::execute(std::uint32_t slot, const BookMessage& message) {
 
 ApplyResult Book::set_status(const BookMessage& message) {
   if (message.instrument == channel_instrument) return ApplyResult::not_book_affecting;
-  Instrument& instrument = instruments_[message.instrument];
-  const auto status = static_cast<TradingStatus>(message.quantity & 0xffU);
-  change_digest(instrument, digest::status_term(message.instrument, instrument.status),
-                digest::status_term(message.instrument, status));
-  instrument.status = status;
-  mark_dirty(message.instrument);
+  set_status(message.instrument, static_cast<TradingStatus>(message.quantity & 0xffU));
   return ApplyResult::applied;
+}
+
+void Book::set_status(std::uint32_t instrument, TradingStatus status) {
+  Instrument& owner = instruments_[instrument];
+  change_digest(owner, digest::status_term(instrument, owner.status), digest::status_term(instrument, status));
+  owner.status = status;
+  mark_dirty(instrument);
 }
 
 ApplyResult Book::clear(const BookMessage& message) {
@@ -313,19 +315,47 @@ void Book::clear_instrument(std::uint32_t instrument) {
   owner.rebuild = true;
 }
 
-void Book::reset() {
+// All orders at once, where taking them out one by one would cost more.
+void Book::forget_orders() {
+  for (std::uint32_t index = 1; index <= limits_.instruments_max; ++index) {
+    Instrument& instrument = instruments_[index];
+    if (instrument.live_orders == 0) continue;
+    change_digest(instrument, instrument.digest, digest::status_term(index, instrument.status));
+    instrument.sides[0] = {};
+    instrument.sides[1] = {};
+    instrument.live_orders = 0;
+    mark_dirty(index);
+  }
+  table_.clear();
+  prices_.clear();
+  order_free_ = no_index;
+  order_fresh_ = 0;
+  level_free_ = no_index;
+  level_fresh_ = 0;
+  live_levels_ = 0;
+  live_orders_ = 0;
+  // The levels that were touched are gone.
+  for (std::size_t index = 0; index < dirty_count_; ++index) instruments_[dirty_[index]].rebuild = true;
+  touch_count_ = 0;
+}
+
+void Book::clear_all() {
+  // Clearing the table means writing all of it: 16 bytes for each order that there may be.
+  if (live_orders_ > limits_.orders_max / 16) forget_orders();
   for (std::uint32_t index = 0; index <= limits_.instruments_max; ++index) {
     Instrument& instrument = instruments_[index];
-    const bool used = instrument.live_orders != 0 || instrument.status != TradingStatus::unknown ||
-                      instrument.instrument_sequence != 0;
-    if (!used) continue;
-    if (index != channel_instrument) {
-      clear_instrument(index);
-      change_digest(instrument, digest::status_term(index, instrument.status), 0);
-      instrument.status = TradingStatus::unknown;
-    }
     instrument.instrument_sequence = 0;
+    if (index == channel_instrument) continue;
+    if (instrument.live_orders != 0) clear_instrument(index);
+    if (instrument.status != TradingStatus::unknown) set_status(index, TradingStatus::unknown);
   }
+}
+
+void Book::reset() {
+  for (std::uint32_t index = 1; index <= limits_.instruments_max; ++index) {
+    if (instruments_[index].instrument_sequence != 0) mark_dirty(index);
+  }
+  clear_all();
   end_event(0, 0);
 }
 
@@ -429,6 +459,21 @@ void Book::end_event(std::uint64_t sequence, std::int64_t event_time_ns) {
     }
     instrument.dirty = false;
     instrument.rebuild = false;
+  }
+  dirty_count_ = 0;
+  touch_count_ = 0;
+}
+
+void Book::end_snapshot(std::uint64_t sequence, std::int64_t event_time_ns) {
+  for (std::size_t index = 0; index < dirty_count_; ++index) {
+    Instrument& instrument = instruments_[dirty_[index]];
+    instrument.dirty = false;
+    instrument.rebuild = false;
+    if (views_.levels() == 0) continue;
+    views_.open(dirty_[index]);
+    rebuild_view(dirty_[index]);
+    views_.set_header(dirty_[index], sequence, event_time_ns, instrument.instrument_sequence, instrument.status);
+    views_.close(dirty_[index]);
   }
   dirty_count_ = 0;
   touch_count_ = 0;

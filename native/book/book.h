@@ -101,6 +101,12 @@ class Book {
   void end_event(std::uint64_t sequence, std::int64_t event_time_ns);
   // Takes every order and every status away, in all instruments; instrument sequences start again.
   void reset();
+  // The same, but nothing is published yet: for a snapshot, which puts its own orders in with add() and set_status()
+  // and then calls end_snapshot().
+  void clear_all();
+  void set_status(std::uint32_t instrument, TradingStatus status);
+  // Publishes every instrument that changed since the last end of an event, one after the other.
+  void end_snapshot(std::uint64_t sequence, std::int64_t event_time_ns);
 
   // Pool slot of a live order, or no_index.
   std::uint32_t find(std::uint64_t order_id) const {
@@ -192,6 +198,7 @@ class Book {
   void unlink_order(std::uint32_t slot);
   void change_quantity(std::uint32_t slot, std::uint64_t quantity);
   void clear_instrument(std::uint32_t instrument);
+  void forget_orders();
   void change_digest(Instrument& instrument, std::uint64_t minus, std::uint64_t plus) {
     instrument.digest += plus - minus;
     digest_ += plus - minus;

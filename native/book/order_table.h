@@ -5,6 +5,7 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 
 #include "book/price_index.h"
 #include "core/memory.h"
@@ -60,6 +61,9 @@ class OrderTable {
     }
     entries_[hole] = {0, 0};
   }
+
+  // Forgets every id: writes the whole table.
+  void clear() { std::memset(static_cast<void*>(entries_.data()), 0, entries_.bytes()); }
 
   void prefetch(std::uint64_t id) const { __builtin_prefetch(&entries_[home(hash_of(id))]); }
   // The slot that `id` probably has, by its hash alone, or no_index: to fetch its order ahead of time.

@@ -68,6 +68,13 @@ class PriceIndex {
   // `rank` must be present.
   void remove(SideIndex& side, std::int64_t rank);
 
+  // Forgets every side; the caller makes their roots empty.
+  void clear() {
+    free_ = no_index;
+    fresh_ = 0;
+    nodes_used_ = 0;
+  }
+
   Cursor first(const SideIndex& side) const { return {side.first_leaf, 0}; }
   // The first level whose rank is greater than `rank`.
   Cursor after(const SideIndex& side, std::int64_t rank) const;

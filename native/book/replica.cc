@@ -206,6 +206,7 @@ void Replica::on_digest(std::uint64_t sequence, std::uint64_t channel_digest) {
 void Replica::check_channel_digest(std::uint64_t sequence, std::uint64_t theirs, std::uint64_t ours) {
   ++counters_.digests_checked;
   if (theirs == ours) {
+    proved_ = true;
     // Equal sums: every book was right at that number, whatever was missed before.
     if (sequence == sequence_ && sequence >= missing_last_ && !whole()) {
       whole_epoch_ = hole_epoch_;
@@ -240,6 +241,7 @@ void Replica::reset() {
   std::fill(trust_.begin(), trust_.end(), Trust{});
   std::fill(past_.begin(), past_.end(), PastDigest{});
   waiting_.clear();
+  digest_checked_ = 0;
   for (DefinitionRecord& record : definitions_) record = {};
   ++definitions_version_;
   instrument_last_ = 0;
@@ -247,11 +249,88 @@ void Replica::reset() {
   position_ = 0;
   event_sequence_ = 0;
   event_time_ns_ = 0;
-  digest_checked_ = 0;
+  proved_ = false;
   hole_epoch_ = 0;
   whole_epoch_ = 0;
   stale_count_ = 0;
   missing_last_ = 0;
+}
+
+const char* name_of(SnapshotRefusal refusal) {
+  constexpr const char* names[snapshot_refusals] = {
+      "none",        "unknown_instrument", "invalid_order",     "duplicate_order",
+      "order_limit", "level_limit",        "quantity_overflow", "digest_differs"};
+  return names[static_cast<std::size_t>(refusal)];
+}
+
+void Replica::begin_snapshot(const SnapshotHead& head) {
+  head_ = head;
+  refusal_ = SnapshotRefusal::none;
+  book_.clear_all();
+}
+
+SnapshotRefusal Replica::load_order(std::uint32_t instrument, const SnapshotOrderData& order) {
+  if (order.priority > head_.sequence) return SnapshotRefusal::invalid_order;
+  const BookMessage message{order.order_id, order.price, order.quantity, 0, instrument, 0, Kind::add, order.side, 0};
+  switch (book_.add(message, order.priority)) {
+    case ApplyResult::applied: break;
+    case ApplyResult::duplicate_order: return SnapshotRefusal::duplicate_order;
+    case ApplyResult::order_limit: return SnapshotRefusal::order_limit;
+    case ApplyResult::level_limit: return SnapshotRefusal::level_limit;
+    case ApplyResult::quantity_overflow: return SnapshotRefusal::quantity_overflow;
+    default: return SnapshotRefusal::invalid_order;
+  }
+  const Order& placed = book_.order(book_.find(order.order_id));
+  const bool in_order = placed.previous == no_index || book_.order(placed.previous).priority < placed.priority;
+  return in_order ? SnapshotRefusal::none : SnapshotRefusal::invalid_order;
+}
+
+bool Replica::load_instrument(std::uint32_t instrument, std::uint32_t instrument_sequence, TradingStatus status,
+                              std::span<const SnapshotOrderData> orders) {
+  if (refusal_ != SnapshotRefusal::none) return false;
+  const bool is_channel = instrument == channel_instrument;
+  if (!in_range(instrument) || (is_channel && !orders.empty())) {
+    refusal_ = SnapshotRefusal::unknown_instrument;
+    return false;
+  }
+  instrument_last_ = std::max(instrument_last_, instrument);
+  book_.set_instrument_sequence(instrument, instrument_sequence);
+  if (!is_channel) book_.set_status(instrument, status);
+  constexpr std::size_t ahead = 16;
+  for (std::size_t index = 0; index < orders.size() && refusal_ == SnapshotRefusal::none; ++index) {
+    if (index + ahead < orders.size()) book_.prefetch_table(orders[index + ahead].order_id);
+    refusal_ = load_order(instrument, orders[index]);
+  }
+  return refusal_ == SnapshotRefusal::none;
+}
+
+SnapshotRefusal Replica::finish_snapshot() {
+  if (refusal_ == SnapshotRefusal::none) {
+    ++counters_.digests_checked;
+    if (book_.digest() != head_.channel_digest) refusal_ = SnapshotRefusal::digest_differs;
+  }
+  const bool loaded = refusal_ == SnapshotRefusal::none;
+  if (!loaded) book_.clear_all();
+  // What was told of later numbers is still to be compared.
+  std::fill(past_.begin(), past_.end(), PastDigest{});
+  std::erase_if(waiting_, [&](const PastDigest& waiting) { return waiting.sequence <= head_.sequence; });
+  digest_checked_ = waiting_.empty() ? head_.sequence : waiting_.back().sequence;
+  sequence_ = event_sequence_ = head_.sequence;
+  position_ = head_.position;
+  event_time_ns_ = head_.time_ns;
+  book_.end_snapshot(sequence_, event_time_ns_);
+  past_[sequence_ % past_max] = {sequence_, book_.digest()};
+  missing_last_ = 0;
+  std::fill(trust_.begin(), trust_.end(), Trust{});
+  stale_count_ = 0;
+  whole_epoch_ = hole_epoch_;
+  proved_ = loaded;
+  if (!loaded) {
+    on_missing(head_.sequence);
+    for (std::uint32_t instrument = 1; instrument <= instrument_last_; ++instrument) set_stale(instrument, true);
+  }
+  if (sink_ != nullptr) sink_->on_snapshot(sequence_);
+  return refusal_;
 }
 
 }  // namespace depthcast::book

@@ -54,6 +54,9 @@ class UpdateSink {
  public:
   virtual ~UpdateSink() = default;
   virtual void on_update(const Update& update) = 0;
+  // Every book was replaced by a snapshot's, which holds every message up to `sequence`; the next update may have any
+  // number.
+  virtual void on_snapshot(std::uint64_t /*sequence*/) {}
 };
 
 struct DefinitionRecord {
@@ -86,6 +89,28 @@ struct MessageContext {
   std::int64_t time_ns;
 };
 
+// The state that a snapshot holds.
+struct SnapshotHead {
+  std::uint64_t sequence = 0;  // the last number that it includes, the end of an event
+  std::uint64_t position = 0;
+  std::int64_t time_ns = 0;
+  std::uint64_t channel_digest = 0;
+};
+
+// Why a snapshot was not taken.
+enum class SnapshotRefusal : std::uint8_t {
+  none = 0,
+  unknown_instrument,
+  invalid_order,  // no side, no quantity, or a priority that its place or the snapshot's number forbids
+  duplicate_order,
+  order_limit,
+  level_limit,
+  quantity_overflow,
+  digest_differs,
+};
+constexpr std::size_t snapshot_refusals = 8;
+const char* name_of(SnapshotRefusal refusal);
+
 // Threads: one, but for book().views().
 class Replica {
  public:
@@ -110,6 +135,16 @@ class Replica {
                             std::uint64_t digest);
   void reset();
 
+  // A snapshot of the session that is followed takes the place of every book: begin, each instrument in one or more
+  // pieces (orders of one queue in queue order), finish. Definitions stay, and are learnt as ever. Nothing is published
+  // before finish_snapshot(), and the sink hears on_snapshot() alone.
+  void begin_snapshot(const SnapshotHead& head);
+  // False once something was refused: then the rest is ignored.
+  bool load_instrument(std::uint32_t instrument, std::uint32_t instrument_sequence, TradingStatus status,
+                       std::span<const SnapshotOrderData> orders);
+  // `none`: the books are the snapshot's, all live and proved by its digest. Otherwise they are empty and stale.
+  SnapshotRefusal finish_snapshot();
+
   InstrumentState state(std::uint32_t instrument) const;
   const DefinitionRecord& definition(std::uint32_t instrument) const { return definitions_[instrument]; }
   // Largest instrument number seen so far.
@@ -121,6 +156,8 @@ class Replica {
   std::int64_t event_time_ns() const { return event_time_ns_; }
   // Every instrument is live.
   bool whole() const { return hole_epoch_ == whole_epoch_ && stale_count_ == 0; }
+  // Some digest of the publisher's was equal since the start of the session, or the snapshot's.
+  bool proved() const { return proved_; }
   const Book& book() const { return book_; }
   const ReplicaCounters& counters() const { return counters_; }
   // Bumped whenever a definition is learnt or changed.
@@ -148,6 +185,7 @@ class Replica {
   void end_event(const MessageContext& context);
   void check_channel_digest(std::uint64_t sequence, std::uint64_t theirs, std::uint64_t ours);
   void deliver(Update& update);
+  SnapshotRefusal load_order(std::uint32_t instrument, const SnapshotOrderData& order);
   static bool ends_event(std::uint16_t message_flags) { return (message_flags & flags::end_of_event) != 0; }
 
   Book book_;
@@ -169,6 +207,10 @@ class Replica {
   std::vector<PastDigest> past_;      // by sequence modulo past_max: the channel's digest at ends of events
   std::vector<PastDigest> waiting_;   // digests of messages that have not come yet
   std::uint64_t digest_checked_ = 0;  // the last sequence whose digest was looked at
+  bool proved_ = false;
+
+  SnapshotHead head_;  // of the snapshot being loaded
+  SnapshotRefusal refusal_ = SnapshotRefusal::none;
   ReplicaCounters counters_;
 };
 

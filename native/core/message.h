@@ -77,6 +77,19 @@ struct TradeMessage {
 };
 static_assert(sizeof(TradeMessage) == 88 && alignof(TradeMessage) == 8);
 
+// One live order of a snapshot.
+struct SnapshotOrderData {
+  std::uint64_t order_id;
+  std::int64_t price;
+  std::uint64_t quantity;
+  std::uint64_t priority;
+  Side side;
+  std::uint8_t reserved_1;
+  std::uint16_t reserved_2;
+  std::uint32_t reserved_3;
+};
+static_assert(sizeof(SnapshotOrderData) == 40 && alignof(SnapshotOrderData) == 8);
+
 // Instrument 0 is the channel itself (system events); a channel's first instrument is 1.
 constexpr std::uint32_t channel_instrument = 0;
 

@@ -32,7 +32,7 @@ constexpr std::size_t packet_messages_max = datagram_bytes_max / sizeof(BookMess
 static_assert(sizeof(wire::BookMessage) == sizeof(BookMessage));
 static_assert(sizeof(wire::TradeMessage) == sizeof(TradeMessage));
 static_assert(sizeof(wire::InstrumentDigest) == 16);
-static_assert(sizeof(wire::SnapshotOrder) == 40);
+static_assert(sizeof(wire::SnapshotOrder) == sizeof(SnapshotOrderData));
 static_assert(static_cast<int>(wire::Kind::add) == static_cast<int>(Kind::add));
 static_assert(static_cast<int>(wire::Kind::reference) == static_cast<int>(Kind::reference));
 static_assert(static_cast<int>(wire::Kind::trade) == static_cast<int>(Kind::trade));
