@@ -51,6 +51,23 @@ bool check_definitions(const wire::Definitions& payload, PacketView& view) {
   return view.count == 0 || payload.definitions()->size() == view.count;
 }
 
+// Chunks count from 1; a chunk 0 is let through, since packets made before that was settled are to stay decodable.
+// Whoever assembles a generation refuses it.
+bool check_snapshot(const wire::SnapshotOrders& payload, PacketView& view) {
+  view.snapshot = &payload;
+  if (view.count != 0 || payload.chunk() > payload.chunks()) return false;
+  if (payload.last_sequence() != view.first_sequence - 1) return false;
+  if (payload.status() > static_cast<std::uint8_t>(TradingStatus::quotation_only)) return false;
+  if (payload.instruments() != 0 && payload.instrument() >= payload.instruments()) return false;
+  if (payload.orders() == nullptr) return true;
+  const auto* orders = reinterpret_cast<const wire::SnapshotOrder*>(payload.orders()->Data());
+  return std::all_of(orders, orders + payload.orders()->size(), [](const wire::SnapshotOrder& order) {
+    return (order.side() == static_cast<std::uint8_t>(Side::bid) ||
+            order.side() == static_cast<std::uint8_t>(Side::ask)) &&
+           order.quantity() != 0;
+  });
+}
+
 // The verifier looks at the alignment of a vector's length only. Messages are read in place, so their own counts.
 template <typename Vector>
 bool aligned(const Vector* vector) {
@@ -75,7 +92,7 @@ bool check_payload(const wire::Packet& packet, PacketView& view) {
     case wire::Payload::BookMessages: return check_book(*packet.payload_as_BookMessages(), view);
     case wire::Payload::TradeMessages: return check_trades(*packet.payload_as_TradeMessages(), view);
     case wire::Payload::Definitions: return check_definitions(*packet.payload_as_Definitions(), view);
-    case wire::Payload::SnapshotOrders: view.snapshot = packet.payload_as_SnapshotOrders(); return view.count == 0;
+    case wire::Payload::SnapshotOrders: return check_snapshot(*packet.payload_as_SnapshotOrders(), view);
     default: view.heartbeat = packet.payload_as_Heartbeat(); return view.count == 0;
   }
 }

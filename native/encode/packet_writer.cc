@@ -6,7 +6,7 @@
 #include <stdexcept>
 #include <string>
 
-#include "core/crc32c.h"
+#include "encode/prefix.h"
 
 namespace depthcast::encode {
 namespace {
@@ -149,11 +149,7 @@ void PacketWriter::finish(wire::Payload type, flatbuffers::Offset<void> payload,
   // Full packets are all of one length: segmentation offload cuts a buffer into equal pieces only.
   const std::size_t length = std::max(full ? options_.datagram_bytes : 0, sizeof(Prefix) + size);
   if (length > options_.datagram_bytes) throw std::logic_error("packet_overhead is too small for a packet");
-  Prefix prefix{prefix_magic, wire_version, 0, static_cast<std::uint32_t>(length - sizeof(Prefix)), 0};
-  std::uint32_t crc = crc32c(0, &prefix, offsetof(Prefix, crc));
-  crc = crc32c(crc, builder_.GetBufferPointer(), size);
-  static constexpr std::uint8_t zeros[datagram_bytes_max] = {};
-  prefix.crc = crc32c(crc, zeros, length - sizeof(Prefix) - size);
+  const Prefix prefix = prefix_of({builder_.GetBufferPointer(), size}, length);
   ++packets_;
   sink_.on_packet({reinterpret_cast<const std::uint8_t*>(&prefix), sizeof prefix}, {builder_.GetBufferPointer(), size},
                   length, first_sequence, count);

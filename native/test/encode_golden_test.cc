@@ -135,6 +135,16 @@ const Expected expected_packets[] = {
      base,
      55,
      {"snapshot 77 i2/0 last 203 chunk 0 of 1 digest 0 status 0"}},
+    {"snapshot_generation",
+     288,
+     wire::Payload::SnapshotOrders,
+     204,
+     0,
+     base,
+     55,
+     {"snapshot 1577716200000000999 i2/34 last 203 chunk 1 of 2 digest 15986934255957377026 status 2 instruments 3 "
+      "channel 14757170082422194179",
+      "order 11 side 1 1000100 x 5 priority 90", "order 13 side 2 1000200 x 7 priority 95"}},
 };
 
 void check_packet(const GoldenPacket& packet, const Expected& expected) {

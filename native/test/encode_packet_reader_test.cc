@@ -54,7 +54,8 @@ struct Draft {
         }
         return wire::CreateDefinitions(builder, builder.CreateVector(all)).Union();
       }
-      case wire::Payload::SnapshotOrders: return wire::CreateSnapshotOrders(builder, 1, 1).Union();
+      case wire::Payload::SnapshotOrders:
+        return wire::CreateSnapshotOrders(builder, 1, 1, 0, first_sequence - 1).Union();
       default: return wire::CreateHeartbeat(builder, 1).Union();
     }
   }
@@ -281,7 +282,7 @@ Datagram with_vector(wire::Payload type, std::size_t element_bytes, std::uint8_t
     payload = wire::CreateTradeMessages(builder, VectorOf<const wire::TradeMessage*>(vector)).Union();
   } else if (type == wire::Payload::SnapshotOrders) {
     const VectorOf<const wire::SnapshotOrder*> orders(vector);
-    payload = wire::CreateSnapshotOrders(builder, 1, 1, 1, 1, 0, 1, 1, 1, orders).Union();
+    payload = wire::CreateSnapshotOrders(builder, 1, 1, 1, 2, 0, 1, 1, 1, orders).Union();
   } else {
     const VectorOf<const wire::InstrumentDigest*> digests(vector);
     payload = wire::CreateHeartbeat(builder, 1, true, false, 1, digests).Union();
@@ -299,7 +300,7 @@ TEST(readerRefusesVectorsOfStructsThatAreNotAligned) {
   constexpr Case cases[] = {{wire::Payload::BookMessages, 40, 1},
                             {wire::Payload::BookMessages, 8, 0},
                             {wire::Payload::TradeMessages, 88, 16},
-                            {wire::Payload::SnapshotOrders, 40, 0},
+                            {wire::Payload::SnapshotOrders, 40, 1},
                             {wire::Payload::Heartbeat, 16, 0}};
   for (const Case& one : cases) {
     CHECK(status_of(with_vector(one.type, one.element_bytes, one.fill, false)) == PacketStatus::ok);

@@ -170,6 +170,19 @@ GoldenPacket snapshot(const char* name, bool empty) {
   return {name, seal(builder)};
 }
 
+// The first of two chunks as SnapshotWriter numbers them, of a generation that tells how many instruments it has.
+GoldenPacket generation() {
+  flatbuffers::FlatBufferBuilder builder;
+  const wire::SnapshotOrder orders[] = {{11, 1'000'100, 5, 90, 1, 0, 0, 0}, {13, 1'000'200, 7, 95, 2, 0, 0, 0}};
+  const auto vector = builder.CreateVectorOfStructs(orders, 2);
+  const auto payload = wire::CreateSnapshotOrders(builder, 1'577'716'200'000'000'999ULL, 2, 34, 203, 1, 2,
+                                                  0xdddd'0000'dddd'0002ULL, 2, vector, 3, 0xcccc'0000'cccc'0003ULL);
+  const encode::PacketOptions from = options();
+  builder.Finish(wire::CreatePacket(builder, from.channel, from.session, 204, 0, base_time, base_time + 1'000'000, 55,
+                                    0, wire::Payload::SnapshotOrders, payload.Union()));
+  return {"snapshot_generation", seal(builder)};
+}
+
 // Upwards from the executable and from where the test was started.
 files::path find_folder() {
   if (!chosen_folder().empty()) return chosen_folder();
@@ -187,11 +200,17 @@ files::path find_folder() {
 }  // namespace
 
 std::vector<GoldenPacket> make_golden() {
-  return {written("book_plain", write_plain),        written("book_details_and_steps", write_details_and_steps),
-          written("book_full", write_full),          written("trades", write_trades),
-          written("definitions", write_definitions), written("definitions_repeated", write_repeated),
-          written("heartbeat", write_heartbeat),     written("heartbeat_end_of_session", write_end_of_session),
-          snapshot("snapshot_orders", false),        snapshot("snapshot_empty", true)};
+  return {written("book_plain", write_plain),
+          written("book_details_and_steps", write_details_and_steps),
+          written("book_full", write_full),
+          written("trades", write_trades),
+          written("definitions", write_definitions),
+          written("definitions_repeated", write_repeated),
+          written("heartbeat", write_heartbeat),
+          written("heartbeat_end_of_session", write_end_of_session),
+          snapshot("snapshot_orders", false),
+          snapshot("snapshot_empty", true),
+          generation()};
 }
 
 std::vector<GoldenPacket> read_golden() {

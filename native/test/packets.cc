@@ -64,6 +64,10 @@ void append_snapshot(const wire::SnapshotOrders& snapshot, std::vector<std::stri
                   std::to_string(snapshot.last_sequence()) + " chunk " + std::to_string(snapshot.chunk()) + " of " +
                   std::to_string(snapshot.chunks()) + " digest " + std::to_string(snapshot.digest()) + " status " +
                   std::to_string(snapshot.status()));
+  if (snapshot.instruments() != 0) {
+    lines.back() += " instruments " + std::to_string(snapshot.instruments()) + " channel " +
+                    std::to_string(snapshot.channel_digest());
+  }
   if (snapshot.orders() == nullptr) return;
   for (const wire::SnapshotOrder* order : *snapshot.orders()) {
     lines.push_back("order " + std::to_string(order->order_id()) + " side " + std::to_string(order->side()) + ' ' +

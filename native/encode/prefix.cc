@@ -1,0 +1,16 @@
+#include "encode/prefix.h"
+
+#include "core/crc32c.h"
+
+namespace depthcast::encode {
+
+Prefix prefix_of(std::span<const std::uint8_t> root, std::size_t length) {
+  static constexpr std::uint8_t zeros[datagram_bytes_max] = {};
+  Prefix prefix{prefix_magic, wire_version, 0, static_cast<std::uint32_t>(length - sizeof(Prefix)), 0};
+  std::uint32_t crc = crc32c(0, &prefix, offsetof(Prefix, crc));
+  crc = crc32c(crc, root.data(), root.size());
+  prefix.crc = crc32c(crc, zeros, length - sizeof(Prefix) - root.size());
+  return prefix;
+}
+
+}  // namespace depthcast::encode

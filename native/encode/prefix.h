@@ -1,0 +1,14 @@
+// Makes the prefix of a datagram: its length and its CRC.
+#pragma once
+
+#include <span>
+
+#include "encode/wire_layout.h"
+
+namespace depthcast::encode {
+
+// The prefix of a datagram of `length` bytes in all: prefix, `root`, zeros. Any thread; allocation-free.
+// length is at least 16 + root.size() and at most datagram_bytes_max.
+Prefix prefix_of(std::span<const std::uint8_t> root, std::size_t length);
+
+}  // namespace depthcast::encode
