@@ -78,7 +78,7 @@ const std::uint8_t* BroadcastWriter::write(std::span<const std::uint8_t> first, 
     block.sequence.store(first_sequence, std::memory_order_release);  // pairs with each_block
     block_next_ = start / block_bytes_ + 1;
   }
-  header_->latest.store(start, std::memory_order_relaxed);  // made visible by the store of tail
+  header_->latest.store(start, std::memory_order_relaxed);                          // made visible by the store of tail
   header_->next_sequence.store(first_sequence + count, std::memory_order_relaxed);  // likewise
   // Pairs with the load in BroadcastReader::poll: the record is whole.
   header_->tail.store(tail_, std::memory_order_release);

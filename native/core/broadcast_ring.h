@@ -28,13 +28,13 @@ struct RingHeader {
   std::uint32_t channel;
   std::uint32_t reserved;
   std::uint64_t created_time_ns;
-  std::uint64_t identity;     // of the session, docs/protocol.md
-  std::uint8_t boot_id[16];   // of the system that wrote it: another one's memory proves nothing
-  alignas(64) Word intent;  // end of the record being written; ahead of tail only while writing
-  alignas(64) Word tail;    // end of the last whole record
-  Word latest;              // start of the last whole record
-  Word next_sequence;       // number of the message after the last whole record
-  Word sent;                // every record that ends at or below has been handed to the kernel
+  std::uint64_t identity;    // of the session, docs/protocol.md
+  std::uint8_t boot_id[16];  // of the system that wrote it: another one's memory proves nothing
+  alignas(64) Word intent;   // end of the record being written; ahead of tail only while writing
+  alignas(64) Word tail;     // end of the last whole record
+  Word latest;               // start of the last whole record
+  Word next_sequence;        // number of the message after the last whole record
+  Word sent;                 // every record that ends at or below has been handed to the kernel
   alignas(64) Word heartbeat_ns;
   std::atomic<std::uint32_t> state;
 };

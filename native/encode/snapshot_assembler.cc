@@ -1,7 +1,7 @@
 #include "encode/snapshot_assembler.h"
 
 #include <algorithm>
-#include <cstring>
+#include <cstddef>
 #include <string>
 
 #include "core/digest.h"
@@ -213,6 +213,37 @@ bool SnapshotAssembler::verify() const {
     }
   }
   return !chosen_.empty() || sum == progress_.channel_digest;
+}
+
+namespace {
+
+static_assert(sizeof(SnapshotOrderData) == sizeof(wire::SnapshotOrder));
+static_assert(offsetof(SnapshotOrderData, price) == 8 && offsetof(SnapshotOrderData, quantity) == 16);
+static_assert(offsetof(SnapshotOrderData, priority) == 24 && offsetof(SnapshotOrderData, side) == 32);
+
+class ReplicaTarget final : public SnapshotTarget {
+ public:
+  explicit ReplicaTarget(book::Replica& replica) : replica_(replica) {}
+  void on_definition(std::uint32_t instrument, const book::DefinitionRecord& record) override {
+    replica_.learn_definition(instrument, book::DefinitionRecord(record));
+  }
+  void on_instrument(std::uint32_t instrument, std::uint32_t instrument_sequence, TradingStatus status,
+                     std::span<const wire::SnapshotOrder> orders) override {
+    replica_.load_instrument(instrument, instrument_sequence, status,
+                             {reinterpret_cast<const SnapshotOrderData*>(orders.data()), orders.size()});
+  }
+
+ private:
+  book::Replica& replica_;
+};
+
+}  // namespace
+
+book::SnapshotRefusal SnapshotAssembler::load_into(book::Replica& replica) const {
+  replica.begin_snapshot({progress_.sequence, progress_.position, progress_.event_time_ns, progress_.channel_digest});
+  ReplicaTarget target(replica);
+  load_into(target);
+  return replica.finish_snapshot();
 }
 
 void SnapshotAssembler::load_into(SnapshotTarget& target) const {

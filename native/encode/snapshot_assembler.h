@@ -82,6 +82,8 @@ class SnapshotAssembler {
   bool verify() const;
   // Only after verify() said yes.
   void load_into(SnapshotTarget& target) const;
+  // A whole channel's, onto a replica of the same session. Definitions are learnt as well.
+  book::SnapshotRefusal load_into(book::Replica& replica) const;
 
  private:
   struct Chunk {

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "book/audit.h"
 #include "test/packet_mutator.h"
 #include "test/recording_sink.h"
 #include "test/snapshots.h"
@@ -360,6 +361,32 @@ TEST(hostileSnapshotDatagramsNeverMakeAFalseBook) {
   }
   note(line + "verified " + std::to_string(completed));
   CHECK(completed > 0);
+}
+
+TEST(replicaLoadedFromASnapshotHoldsTheSameBooksAndGoesOn) {
+  Fixture books(20, 2'000);
+  SnapshotAssembler assembler(limits_of());
+  offer_all(assembler, datagrams_of(books.replica, stamp_of(books.replica, 9)));
+  REQUIRE(assembler.verify());
+  book::Replica other(snapshot_limits(4'096, 40), nullptr);
+  fill_books(other, 3, 50, seed() + 1);  // what it had before
+  CHECK(assembler.load_into(other) == book::SnapshotRefusal::none);
+  CHECK_EQUAL(book::audit(other.book()).fault, "");
+  CHECK_EQUAL(other.book().digest(), books.replica.book().digest());
+  CHECK(other.whole() && other.sequence() == books.replica.sequence());
+  const auto expected = expected_snapshot(books.replica, {});
+  const auto from = std::find(expected.begin(), expected.end(), "instrument 0 0 0");
+  const auto loaded = expected_snapshot(other, {});
+  const auto first = std::find(loaded.begin(), loaded.end(), "instrument 0 0 0");
+  CHECK(std::equal(first, loaded.end(), from, expected.end()));
+  BookMessage more = {1,         5,         5,
+                      0,         2,         books.replica.book().instrument_sequence(2) + 1,
+                      Kind::add, Side::bid, flags::book_affecting | flags::end_of_event};
+  for (book::Replica* one : {&other, &books.replica}) {
+    one->on_book(more, {one->sequence() + 1, one->position() + 1, 5}, 0);
+  }
+  CHECK_EQUAL(other.book().digest(), books.replica.book().digest());
+  CHECK(other.whole());
 }
 
 // A bound with room to spare: figures come from perf programs.
