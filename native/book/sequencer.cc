@@ -1,6 +1,7 @@
 #include "book/sequencer.h"
 
 #include <cstring>
+#include <stdexcept>
 
 namespace depthcast::book {
 
@@ -14,6 +15,20 @@ Sequencer::Sequencer(Book& book, MessageSink& sink, std::uint64_t first_sequence
       by_source_code_(source_codes_max, no_instrument),
       records_(std::size_t{book.limits().instruments_max} + 1) {
   by_source_code_[0] = channel_instrument;
+}
+
+Sequencer::Sequencer(Book& book, MessageSink& sink, const SequencerState& state)
+    : Sequencer(book, sink, state.next_sequence) {
+  if (state.records.size() > records_.size()) throw std::invalid_argument("more instruments than the limit");
+  position_ = state.position;
+  time_ns_ = state.time_ns;
+  for (std::uint32_t instrument = 1; instrument < state.records.size(); ++instrument) {
+    const InstrumentRecord& record = state.records[instrument];
+    if (record.source_code >= source_codes_max) throw std::invalid_argument("a source code beyond the limit");
+    records_[instrument] = record;
+    by_source_code_[record.source_code] = instrument;
+    instrument_count_ = instrument;
+  }
 }
 
 std::uint32_t Sequencer::instrument_of(std::uint32_t source_code) const {

@@ -43,11 +43,21 @@ struct SequencerCounters {
   std::uint64_t adds_lost = 0;  // replaces whose new order did not fit
 };
 
+// Where a sequencer goes on. The book that belongs to it carries the instrument sequences.
+struct SequencerState {
+  std::uint64_t next_sequence = 1;
+  std::uint64_t position = 0;  // of the last input event taken
+  std::int64_t time_ns = 0;
+  std::vector<InstrumentRecord> records;  // by instrument; empty, or from 0, which is the channel and has none
+};
+
 // Threads: the publisher's only.
 class Sequencer {
  public:
   // `first_sequence`: number of the first message, normally 1.
   Sequencer(Book& book, MessageSink& sink, std::uint64_t first_sequence = 1);
+  // Goes on from `state`. Throws std::invalid_argument where it holds more instruments than the book can.
+  Sequencer(Book& book, MessageSink& sink, const SequencerState& state);
 
   // Takes one event; `extension` is its second cell where it has one.
   void apply(const ingest::InputEvent& event, const ingest::InputCell* extension);

@@ -52,8 +52,9 @@ class PacketWriter final : public book::MessageSink {
                      const ingest::DefinitionData& definition, const book::Stamp& stamp) override;
 
   // Sends what stands in the open packet. Call at the end of each batch: nothing waits for a packet to fill up.
-  void flush() {
-    if (count_ != 0) close(false);
+  // `full` pads it as if it had been cut because it was full.
+  void flush(bool full = false) {
+    if (count_ != 0) close(full);
   }
   // Flushes first.
   void heartbeat(const HeartbeatData& data);

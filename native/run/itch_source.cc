@@ -88,6 +88,7 @@ void ItchSource::run() {
   io::name_thread("dc-source");
   std::array<ingest::InputCell, ingest::ItchParser::cells_max> cells;
   std::span<const std::uint8_t> message;
+  const std::uint64_t first_position = publisher_.first_position();
   std::uint64_t position = 0;
   while (true) {
     if (stop_.load(std::memory_order_acquire)) break;  // pairs with stop()
@@ -105,7 +106,14 @@ void ItchSource::run() {
       end_.fault = framing_.fault();
       break;
     }
-    if (pacer_.paced() && !wait_until(pacer_.due_ns(position, cells[0].event.time_ns, io::monotonic_ns()))) break;
+    if (position + 1 < first_position) {  // an earlier run has taken it
+      ++position;
+      continue;
+    }
+    if (pacer_.paced()) {
+      const std::uint64_t index = position + 1 - first_position;
+      if (!wait_until(pacer_.due_ns(index, cells[0].event.time_ns, io::monotonic_ns()))) break;
+    }
     if (!wait_for_room()) break;
     ++position;
     for (std::size_t index = 0; index < count; ++index) publisher_.input().at_tail(filled_ + index) = cells[index];

@@ -1,4 +1,5 @@
-// A source adapter: reads ITCH 5.0 on a thread of its own, parses it, paces it, fills the publisher's input ring.
+// A source adapter: reads ITCH 5.0 on a thread of its own, parses it, paces it, fills the publisher's input ring. What
+// lies before the publisher's first position is read and left out.
 #pragma once
 
 #include <atomic>

@@ -23,6 +23,8 @@ constexpr std::int64_t clock_offset_every_ns = 100'000'000;
 constexpr int end_of_session_repeats = 5;
 constexpr std::chrono::milliseconds end_of_session_pause{10};
 
+}  // namespace
+
 std::uint64_t identity_of(const PublisherOptions& options) {
   std::uint64_t hash = encode::wire_version;
   const std::uint64_t parts[] = {options.channel, options.limits.orders_max, options.limits.levels_max,
@@ -30,8 +32,6 @@ std::uint64_t identity_of(const PublisherOptions& options) {
   for (const std::uint64_t part : parts) hash = digest::mix64(hash + part);
   return hash;
 }
-
-}  // namespace
 
 std::vector<std::string> publisher_counter_names() {
   std::vector<std::string> names = {
@@ -78,11 +78,12 @@ class Publisher::Line final : public encode::PacketSink {
 // Where numbered messages go: encoded once for line A and the ring, and again for a line with other packet sizes.
 class Publisher::Output final : public book::MessageSink, public encode::PacketSink {
  public:
-  Output(const PublisherOptions& options, void* ring_memory, std::int64_t now_ns,
-         SpscRing<PublishedDefinition>& definitions)
+  Output(const PublisherOptions& options, const Start& start, std::uint64_t identity, void* ring_memory,
+         std::int64_t now_ns, SpscRing<PublishedDefinition>& definitions)
       : definitions_(definitions),
         ring_(ring_memory, options.ring_bytes, options.channel, options.session, static_cast<std::uint32_t>(getpid()),
-              static_cast<std::uint64_t>(now_ns)),
+              static_cast<std::uint64_t>(now_ns), {identity, start.boot_id, first_in_ring(start)}),
+        expected_(start.expected),
         writer_({options.channel, options.session, options.datagram_bytes[0]}, *this) {
     for (std::size_t index = 0; index < options.lines.size(); ++index) {
       lines_.push_back(std::make_unique<Line>(options.lines[index]));
@@ -93,21 +94,50 @@ class Publisher::Output final : public book::MessageSink, public encode::PacketS
     }
   }
 
+  // Puts what may not have been sent into the ring, and before the sockets.
+  void send_again(const Start& start) {
+    for (const std::vector<std::uint8_t>& datagram : start.unsent) {
+      encode::PacketView view;
+      if (encode::read_packet(datagram, view) != encode::PacketStatus::ok) continue;
+      const std::span<const std::uint8_t> bytes(datagram);
+      on_packet(bytes.first(sizeof(encode::Prefix)), bytes.subspan(sizeof(encode::Prefix)), bytes.size(),
+                view.first_sequence, view.count);
+      for (Line* line : own_) {
+        each_sequenced(view, [&](const SequencedMessage& message) {
+          write_to(*line->writer, message);
+          return true;
+        });
+      }
+    }
+    for (Line* line : own_) line->writer->flush();
+  }
+  // The number of the first message that differs from what was published before; 0: none.
+  std::uint64_t contradiction() const { return contradiction_; }
+  // Some of what was published before has not come again yet.
+  bool awaits_repetition() const { return expected_next_ < expected_.size(); }
+
   void on_book(const BookMessage& message, const book::Stamp& stamp, std::uint64_t detail) override {
+    if (repeats(message, stamp, detail)) return;
     writer_.on_book(message, stamp, detail);
     for (Line* line : own_) line->writer->on_book(message, stamp, detail);
   }
   void on_trade(const TradeMessage& message, const book::Stamp& stamp) override {
+    if (repeats(message, stamp, 0)) return;
     writer_.on_trade(message, stamp);
     for (Line* line : own_) line->writer->on_trade(message, stamp);
   }
   void on_definition(std::uint32_t instrument, std::uint32_t instrument_sequence, std::uint32_t source_code,
                      const ingest::DefinitionData& definition, const book::Stamp& stamp) override {
+    if (repeats(SequencedDefinition{instrument, instrument_sequence, source_code, definition}, stamp, 0)) return;
     writer_.on_definition(instrument, instrument_sequence, source_code, definition, stamp);
     for (Line* line : own_)
       line->writer->on_definition(instrument, instrument_sequence, source_code, definition, stamp);
+    tell_definition(instrument, {source_code, definition});
+  }
+  // To JavaScript.
+  void tell_definition(std::uint32_t instrument, const book::InstrumentRecord& record) {
     if (definitions_.claim(1) == 0) return;  // nobody takes them, and twice as many as there can be are waiting
-    definitions_.at_tail(0) = {instrument, source_code, definition};
+    definitions_.at_tail(0) = {instrument, record.source_code, record.definition};
     definitions_.publish(1);
   }
   template <typename Act>
@@ -139,8 +169,30 @@ class Publisher::Output final : public book::MessageSink, public encode::PacketS
   BroadcastWriter& ring() { return ring_; }
 
  private:
+  static std::uint64_t first_in_ring(const Start& start) {
+    encode::PacketView view;
+    if (start.unsent.empty() || encode::read_packet(start.unsent.front(), view) != encode::PacketStatus::ok) {
+      return start.next_sequence;
+    }
+    return view.first_sequence;
+  }
+
+  // True where an earlier run has published this message, or the session must end because it published another one.
+  template <typename Message>
+  bool repeats(const Message& message, const book::Stamp& stamp, std::uint64_t detail) {
+    if (expected_next_ == expected_.size()) return contradiction_ != 0;
+    if (contradiction_ == 0 && !(expected_[expected_next_] == SequencedMessage{stamp, detail, message})) {
+      contradiction_ = stamp.sequence;
+    }
+    ++expected_next_;
+    return true;
+  }
+
   SpscRing<PublishedDefinition>& definitions_;
   BroadcastWriter ring_;
+  std::vector<SequencedMessage> expected_;
+  std::size_t expected_next_ = 0;
+  std::uint64_t contradiction_ = 0;
   encode::PacketWriter writer_;
   std::vector<std::unique_ptr<Line>> lines_;
   std::vector<Line*> own_;
@@ -166,12 +218,38 @@ Publisher::Publisher(const PublisherOptions& options, std::function<void()> on_e
       on_end_(std::move(on_end)),
       input_(std::max<std::size_t>(options.input_cells, 2 * batch_cells), options.limits.prefault),
       definitions_(std::size_t{options.limits.instruments_max} * 2),
-      ring_memory_(io::SharedMemory::create(options.ring_path, ring_bytes(options.ring_bytes))),
       book_(options.limits),
-      output_(std::make_unique<Output>(options, ring_memory_.data(), io::realtime_ns(), definitions_)),
-      sequencer_(book_, *output_),
-      identity_(identity_of(options)) {
+      start_(begin(options_, book_)),
+      ring_memory_(make_ring(options_)),
+      identity_(identity_of(options)),
+      output_(std::make_unique<Output>(options_, start_, ring_identity_of(options), ring_memory_.data(),
+                                       io::realtime_ns(), definitions_)),
+      sequencer_(book_, *output_, start_.state),
+      first_position_(start_.expected.empty() ? start_.state.position + 1 : start_.expected.front().stamp.position) {
+  output_->send_again(start_);
+  if (options_.start != nullptr) options_.start->ring_ready(ring_memory_);
+  for (std::uint32_t instrument = 1; instrument <= sequencer_.instrument_count(); ++instrument) {
+    output_->tell_definition(instrument, sequencer_.record(instrument));
+  }
   output_->ring().heartbeat(static_cast<std::uint64_t>(io::monotonic_ns()));  // as all that follow: monotonic time
+}
+
+// What a restart must find unchanged: the identity, the source and how line A is cut.
+std::uint64_t Publisher::ring_identity_of(const PublisherOptions& options) {
+  return digest::mix64(digest::mix64(identity_of(options) + options.source_identity) + options.datagram_bytes[0]);
+}
+
+Start Publisher::begin(PublisherOptions& options, book::Book& book) {
+  Start start;
+  if (options.start != nullptr) start = options.start->begin(book);
+  if (start.session != 0) options.session = start.session;
+  return start;
+}
+
+io::SharedMemory Publisher::make_ring(const PublisherOptions& options) {
+  const std::size_t bytes = ring_bytes(options.ring_bytes);
+  return options.start != nullptr ? options.start->make_ring(bytes)
+                                  : io::SharedMemory::create(options.ring_path, bytes);
 }
 
 Publisher::~Publisher() {
@@ -228,6 +306,7 @@ void Publisher::run() {
     const bool worked = process_batch();
     tick(now_ns);
     flush();
+    if (output_->contradiction() != 0) break;
     if (worked) {
       idle_rounds = 0;
       publish_counters();
@@ -278,13 +357,16 @@ void Publisher::send_heartbeat(bool end_of_session) {
     const book::Instrument& instrument = book_.instrument(digest_turn_);
     turn[count] = {instrument.digest, digest_turn_, instrument.instrument_sequence};
   }
-  const std::uint64_t next = sequencer_.next_sequence();
+  // Numbers never go back, though a source that is at its beginning again has yet to give the last of them.
+  const std::uint64_t next = std::max(sequencer_.next_sequence(), start_.next_sequence);
+  const bool settled = next == sequencer_.next_sequence() && output_->contradiction() == 0;
+  if (!settled) count = 0;
   output_->each_writer([&](encode::PacketWriter& writer) {
     writer.heartbeat({next,
                       sequencer_.input_position(),
                       sequencer_.event_time_ns(),
                       book_.digest(),
-                      next > 1,
+                      next > 1 && settled,
                       end_of_session,
                       identity_,
                       {turn.data(), count}});
@@ -306,8 +388,8 @@ void Publisher::repeat_definitions() {
       repeated[count] = {definition_turn_, &sequencer_.record(definition_turn_)};
     }
     output_->each_writer([&](encode::PacketWriter& writer) {
-      writer.repeat_definitions({repeated.data(), count}, sequencer_.next_sequence(), sequencer_.input_position(),
-                                sequencer_.event_time_ns());
+      writer.repeat_definitions({repeated.data(), count}, std::max(sequencer_.next_sequence(), start_.next_sequence),
+                                sequencer_.input_position(), sequencer_.event_time_ns());
     });
   }
 }
@@ -327,6 +409,8 @@ void Publisher::finish() {
   output_->ring().end();
   book_.views().writer_stopped();
   publish_counters();
+  // Pairs with the load in contradiction().
+  contradiction_.store(output_->contradiction(), std::memory_order_release);
   if (on_end_) on_end_();
 }
 

@@ -18,6 +18,7 @@
 #include "io/udp_socket.h"
 #include "io/waiting.h"
 #include "run/counters.h"
+#include "run/publisher_start.h"
 
 namespace depthcast::run {
 
@@ -67,7 +68,13 @@ struct PublisherOptions {
   std::int64_t heartbeat_ns = 100'000'000;
   std::uint64_t digest_messages = 10'000;
   std::int64_t definitions_ns = 200'000'000;  // 0: definitions are not repeated
+  std::uint64_t source_identity = 0;          // of what the source gives; part of what a restart must find unchanged
+  // Where to begin and where the ring is; null: a new session, in memory that nobody keeps.
+  std::shared_ptr<StartPoint> start;
 };
+
+// Hash of all that changes what is published. docs/protocol.md, "Heartbeat".
+std::uint64_t identity_of(const PublisherOptions& options);
 
 struct PublishedDefinition {
   std::uint32_t instrument;
@@ -92,6 +99,15 @@ class Publisher {
   // Waits for the thread. end_input() must have been called.
   void join();
 
+  std::uint64_t session() const { return options_.session; }
+  // The position of the source at which it begins; what lies before has been taken in an earlier run.
+  std::uint64_t first_position() const { return first_position_; }
+  // After the end: 0, or the number of the message under which an earlier run has published something else than the
+  // source now gives. The session was ended there.
+  std::uint64_t contradiction() const {
+    return contradiction_.load(std::memory_order_acquire);  // pairs with the store in finish()
+  }
+
   SpscRing<ingest::InputCell>& input() { return input_; }
   // After input().publish(): wakes a parked publisher.
   void wake() {
@@ -109,6 +125,10 @@ class Publisher {
   class Line;
   class Output;
 
+  static std::uint64_t ring_identity_of(const PublisherOptions& options);
+  static Start begin(PublisherOptions& options, book::Book& book);
+  static io::SharedMemory make_ring(const PublisherOptions& options);
+
   void run();
   bool process_batch();
   void tick(std::int64_t now_ns);
@@ -124,13 +144,16 @@ class Publisher {
   std::function<void()> on_end_;
   SpscRing<ingest::InputCell> input_;
   SpscRing<PublishedDefinition> definitions_;
-  io::SharedMemory ring_memory_;
   book::Book book_;
+  Start start_;
+  io::SharedMemory ring_memory_;
+  std::uint64_t identity_;
   std::unique_ptr<Output> output_;
   book::Sequencer sequencer_;
   io::Parker parker_;
   Counters<PublisherCounter> counters_;
-  std::uint64_t identity_;
+  std::uint64_t first_position_;
+  std::atomic<std::uint64_t> contradiction_{0};
 
   // The publisher thread's own.
   std::int64_t realtime_offset_ns_ = 0;
