@@ -1,27 +1,21 @@
 #include "arbitrate/arbiter.h"
 
 #include <algorithm>
-#include <cstring>
 
 namespace depthcast::arbitrate {
 
 Arbiter::Arbiter(const ArbiterOptions& options, std::uint64_t first_sequence)
     : options_(options),
-      slot_bytes_((std::size_t{options.datagram_bytes_max} + 7) / 8 * 8),
       next_(first_sequence),
-      parked_(options.parked_max),
-      known_(std::size_t{options.parked_max} + announced_max),
-      bytes_(slot_bytes_ * options.parked_max, false) {
-  free_slots_.reserve(options.parked_max);
-  reset(first_sequence);
-}
+      known_end_(first_sequence),
+      parked_(options.parked_max, options.parked_bytes_max) {}
 
 void Arbiter::reset(std::uint64_t first_sequence) {
   next_ = first_sequence;
+  known_end_ = first_sequence;
   parked_.clear();
-  known_.clear();
-  free_slots_.clear();
-  for (std::uint32_t slot = options_.parked_max; slot > 0; --slot) free_slots_.push_back(slot - 1);
+  holes_.clear();
+  closed_.clear();
 }
 
 Arbiter::Decision Arbiter::offer(std::uint64_t first_sequence, std::uint32_t count,
@@ -30,69 +24,105 @@ Arbiter::Decision Arbiter::offer(std::uint64_t first_sequence, std::uint32_t cou
   if (end <= next_) return {Verdict::duplicate};
   if (first_sequence <= next_) {
     const auto skip = static_cast<std::uint32_t>(next_ - first_sequence);
+    if (!holes_.empty()) holes_.fill(next_, end, closed_);
     advance(end);
     return {Verdict::apply, skip};
   }
-  const auto place = std::lower_bound(parked_.begin(), parked_.end(), first_sequence,
-                                      [](const Entry& entry, std::uint64_t first) { return entry.first < first; });
-  if (place != parked_.end() && place->first == first_sequence && place->end >= end) return {Verdict::duplicate};
-  if (place != parked_.begin() && std::prev(place)->end >= end) return {Verdict::duplicate};
-  if (free_slots_.empty() || datagram.size() > slot_bytes_) return {Verdict::overflow};
-  const std::uint32_t slot = free_slots_.back();
-  free_slots_.pop_back();
-  std::memcpy(bytes_.data() + slot * slot_bytes_, datagram.data(), datagram.size());
-  parked_.insert(place, {first_sequence, end, slot, static_cast<std::uint32_t>(datagram.size())});
-  learn(end, now_ns);
+  if (end <= known_end_ && !holes_.touches(first_sequence, end)) return {Verdict::duplicate};
+  if (!parked_.add(first_sequence, end, datagram)) return {Verdict::overflow};
+  holes_.fill(first_sequence, end, closed_);
+  if (first_sequence > known_end_) holes_.add_last(known_end_, first_sequence, now_ns);
+  known_end_ = std::max(known_end_, end);
   return {Verdict::parked};
 }
 
-void Arbiter::announce(std::uint64_t next_sequence, std::int64_t now_ns) { learn(next_sequence, now_ns); }
-
-void Arbiter::learn(std::uint64_t end, std::int64_t now_ns) {
-  if (end <= (known_.empty() ? next_ : known_.back().end)) return;
-  if (known_.full()) {
-    known_.back() = {end, now_ns};  // rather too late than too early
+void Arbiter::announce(std::uint64_t next_sequence, std::int64_t now_ns) {
+  if (next_sequence <= known_end_) return;
+  const bool crowded = holes_.size() >= parked_.size() + announced_max && holes_.end_last() == known_end_;
+  if (crowded) {
+    holes_.extend_last(next_sequence, now_ns);  // rather too late than too early
   } else {
-    known_.insert(known_.end(), {end, now_ns});
+    holes_.add_last(known_end_, next_sequence, now_ns);
   }
+  known_end_ = next_sequence;
 }
 
 void Arbiter::advance(std::uint64_t end) {
   next_ = end;
-  while (!known_.empty() && known_.front().end <= end) known_.drop_front();
+  known_end_ = std::max(known_end_, end);
 }
 
 std::optional<Arbiter::Parked> Arbiter::next_parked() {
-  while (!parked_.empty() && parked_.front().first <= next_) {
-    const Entry entry = parked_.front();
-    parked_.drop_front();
-    free_slots_.push_back(entry.slot);  // its bytes stay untouched until offer() takes the slot again
-    if (entry.end <= next_) continue;
-    const auto skip = static_cast<std::uint32_t>(next_ - entry.first);
-    advance(entry.end);
-    return Parked{{bytes_.data() + entry.slot * slot_bytes_, entry.length}, skip};
+  while (!parked_.empty() && parked_.begin()->first <= next_) {
+    const std::uint64_t first = parked_.begin()->first;
+    const ParkedPackets::Packet packet = parked_.take_first();
+    if (packet.end <= next_) continue;
+    const auto skip = static_cast<std::uint32_t>(next_ - first);
+    advance(packet.end);
+    return Parked{{packet.data, packet.length}, skip};
   }
   return std::nullopt;
 }
 
-std::optional<SequenceRange> Arbiter::expire(std::int64_t now_ns) {
-  std::uint64_t end = next_;
-  for (const Known& known : known_) {
-    if (now_ns - known.since_ns < options_.gap_wait_ns) break;
-    end = known.end;
-    if (!parked_.empty() && end >= parked_.front().first) break;
+void Arbiter::overdue(std::int64_t now_ns, std::size_t max, std::vector<SequenceRange>& out) const {
+  const std::size_t size_before = out.size();
+  for (const auto& [end, hole] : holes_) {
+    if (now_ns - hole.since_ns < options_.gap_wait_ns) return;
+    if (out.size() != size_before && out.back().last + 1 == hole.first) {
+      out.back().last = end - 1;
+    } else if (out.size() - size_before == max) {
+      return;
+    } else {
+      out.push_back({hole.first, end - 1});
+    }
   }
-  return skip_to(end);
 }
 
-std::optional<SequenceRange> Arbiter::give_up() { return skip_to(known_.empty() ? next_ : known_.back().end); }
+std::optional<SequenceRange> Arbiter::expire(std::int64_t now_ns, std::int64_t wait_ns) {
+  std::uint64_t given_up_end = next_;
+  for (const auto& [end, hole] : holes_) {
+    if (hole.first != given_up_end || now_ns - hole.since_ns < wait_ns) break;
+    given_up_end = end;
+  }
+  return skip_to(given_up_end);
+}
+
+std::optional<SequenceRange> Arbiter::give_up(std::uint64_t end) {
+  std::uint64_t given_up_end = next_;
+  for (const auto& [hole_end, hole] : holes_) {
+    if (hole.first != given_up_end || hole.first >= end) break;
+    given_up_end = std::min(end, hole_end);
+  }
+  return skip_to(given_up_end);
+}
 
 std::optional<SequenceRange> Arbiter::skip_to(std::uint64_t end) {
-  if (!parked_.empty()) end = std::min(end, parked_.front().first);
   if (end <= next_) return std::nullopt;
   const SequenceRange range{next_, end - 1};
+  holes_.drop_below(end);
   advance(end);
   return range;
+}
+
+std::size_t Arbiter::drop_parked() {
+  const std::size_t dropped = parked_.size();
+  if (dropped == 0) return 0;
+  const std::int64_t since_ns = oldest_ns();
+  parked_.clear();
+  holes_.clear();
+  holes_.add_last(next_, known_end_, since_ns);
+  return dropped;
+}
+
+void Arbiter::go_on_at(std::uint64_t sequence, std::int64_t now_ns) {
+  if (sequence < next_) {
+    const std::int64_t since_ns = now_ns - options_.gap_wait_ns;
+    holes_.add_first(sequence, next_, holes_.empty() ? since_ns : std::min(since_ns, oldest_ns()));
+    next_ = sequence;
+    return;
+  }
+  holes_.fill(next_, sequence, closed_);
+  advance(sequence);
 }
 
 }  // namespace depthcast::arbitrate

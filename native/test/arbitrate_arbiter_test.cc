@@ -20,9 +20,7 @@ using arbitrate::Verdict;
 
 constexpr std::int64_t wait_ns = 100;
 
-ArbiterOptions options_with(std::uint32_t parked_max, std::uint32_t datagram_bytes_max = 256) {
-  return {wait_ns, parked_max, datagram_bytes_max};
-}
+ArbiterOptions options_with(std::uint32_t parked_max) { return {wait_ns, parked_max, std::size_t{8} << 20}; }
 
 // An arbiter, what it did, as text: "apply +2", "1-3 missing".
 class Bench {
@@ -247,15 +245,6 @@ TEST(arbiterSaysWhenItHasNoRoomLeft) {
   CHECK_EQUAL(bench.give_up(), "nothing");
 }
 
-TEST(arbiterKeepsNoDatagramLargerThanItsRoomForOne) {
-  Bench bench(options_with(4, 60));  // rounded up to 64
-  CHECK_EQUAL(bench.offer(20, 8), "parked");
-  CHECK_EQUAL(bench.offer(30, 9), "overflow");
-  CHECK_EQUAL(bench.offer(1, 19),
-              "apply");  // applied where it stands, whatever its size
-  CHECK_EQUAL(bench.drain(), "20");
-}
-
 TEST(arbiterFollowsHugeJumps) {
   constexpr std::uint64_t far = std::uint64_t{1} << 62;
   Bench bench;
@@ -291,18 +280,18 @@ TEST(arbiterForgetsEverythingOnReset) {
   CHECK_EQUAL(bench.drain(), "3");
 }
 
+// Its pools have what they need once holes have been open.
 TEST(arbiterDoesNotAllocateOnItsWay) {
   Random random(seed());
   LineFaults faults;
   faults.loss_per_mille = 100;
   faults.delay_per_mille = 300;
   faults.delay_ns_max = 3'000;
-  const std::vector<LinePacket> packets = make_line(random, faults, 1, 20'000);
+  const std::vector<LinePacket> packets = make_line(random, faults, 1, 40'000);
   const std::vector<std::uint64_t> content(64);
   const std::span all(reinterpret_cast<const std::uint8_t*>(content.data()), content.size() * 8);
-  Arbiter arbiter(options_with(16, 512));
-  const std::uint64_t before = allocations();
-  for (const LinePacket& packet : packets) {
+  Arbiter arbiter(options_with(16));
+  const auto take = [&](const LinePacket& packet) {
     if (packet.count == 0) {
       arbiter.announce(packet.first, packet.arrival_ns);
     } else if (arbiter.offer(packet.first, packet.count, all.first(packet.count * 8), packet.arrival_ns).verdict ==
@@ -315,9 +304,14 @@ TEST(arbiterDoesNotAllocateOnItsWay) {
       while (arbiter.next_parked()) {
       }
     }
-  }
+    arbiter.closed().clear();
+  };
+  const std::size_t warm = packets.size() / 2;
+  for (std::size_t index = 0; index < warm; ++index) take(packets[index]);
+  const std::uint64_t before = allocations();
+  for (std::size_t index = warm; index < packets.size(); ++index) take(packets[index]);
   CHECK_EQUAL(allocations(), before);
-  CHECK(arbiter.next_sequence() > 19'000);
+  CHECK(arbiter.next_sequence() > 39'000);
 }
 
 }  // namespace

@@ -48,6 +48,51 @@ class ArbiterModel {
   }
   std::uint64_t next_sequence() const { return next_; }
 
+  // Holes that stay open: all of them whose time is over.
+  std::vector<arbitrate::SequenceRange> overdue(std::int64_t now_ns) const {
+    std::vector<arbitrate::SequenceRange> ranges;
+    for (const auto& [number, since_ns] : known_ns_) {
+      if (held_.count(number) != 0 || now_ns - since_ns < gap_wait_ns_) continue;
+      if (!ranges.empty() && ranges.back().last + 1 == number) {
+        ranges.back().last = number;
+      } else {
+        ranges.push_back({number, number});
+      }
+    }
+    return ranges;
+  }
+  std::uint64_t missing() const {
+    std::uint64_t count = 0;
+    for (const auto& [number, since_ns] : known_ns_) count += held_.count(number) == 0 ? 1 : 0;
+    return count;
+  }
+  bool held(std::uint64_t number) const { return held_.count(number) != 0; }
+  // Forgets what it holds; all of it is missing as long as the oldest.
+  void drop_held() {
+    if (held_.empty()) return;
+    held_.clear();
+    const std::int64_t since_ns = known_ns_.begin()->second;
+    for (auto& [number, known_ns] : known_ns_) known_ns = since_ns;
+  }
+  void go_on_at(std::uint64_t sequence, std::int64_t now_ns) {
+    if (sequence < next_) {
+      const std::int64_t oldest_ns = known_ns_.empty() ? now_ns : known_ns_.begin()->second;
+      for (std::uint64_t number = sequence; number < next_; ++number) {
+        known_ns_[number] = std::min(now_ns - gap_wait_ns_, oldest_ns);
+      }
+      next_ = sequence;
+      return;
+    }
+    next_ = sequence;
+    held_.erase(held_.begin(), held_.lower_bound(next_));
+    known_ns_.erase(known_ns_.begin(), known_ns_.lower_bound(next_));
+    deliver();
+  }
+  void give_up_below(std::uint64_t end) {
+    while (next_ < end && held_.count(next_) == 0 && known_ns_.count(next_) != 0) ++next_;
+    deliver();
+  }
+
   std::vector<std::uint64_t> delivered;
 
  private:

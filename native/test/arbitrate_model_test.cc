@@ -101,7 +101,6 @@ class Comparison {
 void run_round(Random& random, Figures& figures) {
   arbitrate::ArbiterOptions options;
   options.gap_wait_ns = static_cast<std::int64_t>(random.between(0, 3'000));
-  options.datagram_bytes_max = 40 * 8;
   const std::uint64_t first = random.chance(1, 4) ? random.next() >> 2 | 1 : 1;
   Comparison both(options, first);
   std::int64_t now_ns = 0;
@@ -141,7 +140,6 @@ TEST(arbiterWithLittleRoomDeliversOrNamesEveryNumberExactlyOnce) {
     arbitrate::ArbiterOptions options;
     options.gap_wait_ns = static_cast<std::int64_t>(random.between(0, 10'000));
     options.parked_max = static_cast<std::uint32_t>(random.between(1, 12));
-    options.datagram_bytes_max = 40 * 8;
     const std::uint64_t messages = random.between(1, 2'000);
     LineReceiver receiver(options);
     std::int64_t now_ns = 0;
