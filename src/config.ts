@@ -248,7 +248,7 @@ export function speedFactor(speed: string): number | undefined {
 }
 
 /** CLOCK_REALTIME ns of the midnight that the source's times count from; `nowMs` as of Date.now(). */
-export function midnightNs(options: Pick<ServeOptions, 'date' | 'source'>, nowMs: number): bigint {
+export function midnightNs(options: { date?: string | undefined; source: string }, nowMs: number): bigint {
   const today = new Date(nowMs).toISOString().slice(0, 10);
   const date = options.date ?? (options.source === 'simulate' ? today : '1970-01-01');
   return BigInt(Date.parse(date)) * 1_000_000n;

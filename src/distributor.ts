@@ -1,22 +1,22 @@
 /** Publishes one channel: a source of orders in, numbered packets on line A and line B out. */
 import { EventEmitter } from 'node:events';
 import type { Depth, InstrumentInfo } from './book_types.js';
-import {
-  midnightNs,
-  parseOptions,
-  type ServeOptions,
-  type ServeOptionsInput,
-  serveOptions,
-  speedFactor,
-} from './config.js';
+import { parseOptions, type ServeOptions, type ServeOptionsInput, serveOptions, speedFactor } from './config.js';
 import { ControlServer } from './control/server.js';
 import { DepthReader } from './depth_reader.js';
 import { describeEnd, type SourceEnd, sourceEnd } from './distributor_end.js';
 import { InstrumentDirectory } from './instruments.js';
 import { type ItchFile, openItchFile } from './itch_source.js';
-import { addon, type NativePublisher, type NativePublisherOptions, type NativeSourceEnd } from './native.js';
+import {
+  addon,
+  type NativePublisher,
+  type NativePublisherOptions,
+  type NativeSourceEnd,
+  type NativeState,
+} from './native.js';
 import { nativeLimits } from './native_limits.js';
 import { CounterReader, RateMeter } from './rates.js';
+import { forgetSource, identifySource, rememberSource, type SourceIdentity } from './state_file.js';
 
 export type { SourceEnd, SourceFault } from './distributor_end.js';
 
@@ -39,6 +39,18 @@ export interface DistributorStats {
   subscribers: number;
   /** Every figure of the native threads by name. */
   counters: Record<string, bigint>;
+  /** Every figure of the journal by name; empty where there is no state folder. */
+  journal: Record<string, bigint>;
+}
+
+/** Where a distributor with a state folder began. */
+export interface DistributorBegin {
+  /** An interrupted session goes on. */
+  continued: boolean;
+  /** Why a new session began instead; empty where there is no state folder. */
+  reason: string;
+  /** Of the source's first message that was not passed over. */
+  position: bigint;
 }
 
 export interface DistributorEvents {
@@ -60,7 +72,6 @@ type Phase = 'new' | 'starting' | 'running' | 'closed';
  */
 export class Distributor extends EventEmitter<DistributorEvents> {
   readonly options: ServeOptions;
-  readonly session: bigint;
   /** Resolves when the source has ended and the end of the session was sent, or at close(). Never rejects. */
   readonly ended: Promise<SourceEnd>;
   readonly #directory = new InstrumentDirectory();
@@ -69,7 +80,10 @@ export class Distributor extends EventEmitter<DistributorEvents> {
   #end: SourceEnd | undefined;
   #phase: Phase = 'new';
   #native: NativePublisher | undefined;
+  #session: bigint;
+  #begin: DistributorBegin = { continued: false, reason: '', position: 1n };
   #counters: CounterReader | undefined;
+  #journal: CounterReader | undefined;
   #depth: DepthReader | undefined;
   #server: ControlServer | undefined;
   #file: ItchFile | undefined;
@@ -81,7 +95,7 @@ export class Distributor extends EventEmitter<DistributorEvents> {
   constructor(options: ServeOptionsInput = {}) {
     super();
     this.options = parseOptions(serveOptions, options, 'serve options');
-    this.session = this.options.session || BigInt(Date.now()) * 1_000_000n;
+    this.#session = this.options.session || BigInt(Date.now()) * 1_000_000n;
     this.ended = new Promise((resolve) => {
       this.#settleEnd = resolve;
     });
@@ -123,6 +137,7 @@ export class Distributor extends EventEmitter<DistributorEvents> {
     clearInterval(this.#definitionsTimer);
     clearTimeout(this.#waitTimer);
     this.#takeDefinitions();
+    this.#journal?.read();
     // The publisher first: unpacking must not end before its reader, as if the file had ended.
     const position = this.#readCounters().inputPosition ?? 0n;
     this.#native?.close();
@@ -134,6 +149,16 @@ export class Distributor extends EventEmitter<DistributorEvents> {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
+  }
+
+  /** Final once start() has resolved: an interrupted session keeps its id. */
+  get session(): bigint {
+    return this.#session;
+  }
+
+  /** Where it began; after start(). */
+  get begin(): DistributorBegin {
+    return this.#begin;
   }
 
   /** Base URL of the control service, with the port it listens on; null where there is none. */
@@ -157,6 +182,7 @@ export class Distributor extends EventEmitter<DistributorEvents> {
       datagramsFailed: figure('datagramsFailedA') + figure('datagramsFailedB'),
       subscribers: this.#server?.subscribers ?? 0,
       counters,
+      journal: this.#journal?.read() ?? {},
     };
   }
 
@@ -212,14 +238,22 @@ export class Distributor extends EventEmitter<DistributorEvents> {
 
   #openPublisher(): void {
     const { options } = this;
-    const native = new addon.Publisher(nativeOptions(options, this.session), (end) => this.#nativeEnded(end));
+    const identity = identifySource(options, Date.now());
+    const native = new addon.Publisher(nativeOptions(options, this.session, identity), (end) => this.#nativeEnded(end));
     this.#native = native;
+    const { session, ...begin } = native.begin();
+    this.#session = session;
+    this.#begin = begin;
+    if (options.state !== '') {
+      rememberSource(options.state, session, identity);
+      this.#journal = new CounterReader(addon.journalCounterNames, (out) => native.journalCounters(out));
+    }
     this.#counters = new CounterReader(addon.publisherCounterNames, (out) => native.counters(out));
     this.#depth = new DepthReader(native.depth.bind(native), options.limits.depthLevels);
     const pacing = {
       speed: speedFactor(options.speed) ?? 0,
       rate: options.rate,
-      midnightNs: midnightNs(options, Date.now()),
+      midnightNs: identity.midnightNs,
     };
     if (this.#file === undefined) native.sourceSimulate({ ...options.simulate, ...pacing });
     else native.sourceItch({ descriptor: this.#file.take(), ...pacing });
@@ -256,6 +290,7 @@ export class Distributor extends EventEmitter<DistributorEvents> {
   #finish(end: SourceEnd): void {
     if (this.#end !== undefined) return;
     this.#end = end;
+    if (this.options.state !== '' && this.#journal !== undefined) forgetSource(this.options.state);
     clearTimeout(this.#waitTimer);
     this.#file?.close();
     this.#settleEnd(end);
@@ -278,7 +313,11 @@ export class Distributor extends EventEmitter<DistributorEvents> {
   }
 }
 
-function nativeOptions(options: ServeOptions, session: bigint): NativePublisherOptions {
+function nativeState({ state, session, journal }: ServeOptions): NativeState | null {
+  return state === '' ? null : { folder: state, sessionWanted: session, journal };
+}
+
+function nativeOptions(options: ServeOptions, session: bigint, identity: SourceIdentity): NativePublisherOptions {
   const { lineA, lineB, channel, ttl, loop, segmentation, wait, core, heartbeatMs, digestMessages, definitionsMs } =
     options;
   const lines = [lineA, lineB].filter((line) => line !== null);
@@ -296,6 +335,8 @@ function nativeOptions(options: ServeOptions, session: bigint): NativePublisherO
     heartbeatMs,
     digestMessages,
     definitionsMs,
+    sourceIdentity: identity.hash,
+    state: nativeState(options),
     ...nativeLimits(options.limits),
   };
 }

@@ -23,7 +23,13 @@ export {
 } from './config.js';
 export { formatDecimal, parseDecimal } from './decimal.js';
 export { DepthBusyError } from './depth_reader.js';
-export { Distributor, type DistributorEvents, type DistributorStats, type SourceEnd } from './distributor.js';
+export {
+  Distributor,
+  type DistributorBegin,
+  type DistributorEvents,
+  type DistributorStats,
+  type SourceEnd,
+} from './distributor.js';
 export { type Dump, type DumpInstrument, type DumpLevel, type DumpOrder, makeDump, writeDump } from './dump.js';
 export { FeedBook } from './feed_book.js';
 export { FeedClient, type FeedClientEvents, type FeedState, type FeedStats, type SessionEnd } from './feed_client.js';

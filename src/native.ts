@@ -47,6 +47,36 @@ export interface NativePublisherOptions extends NativeLimits {
   digestMessages: number;
   /** One packet of repeated definitions every so many ms; 0: none. */
   definitionsMs: number;
+  /** Hash of what the source is: an interrupted session goes on only on the same. */
+  sourceIdentity: bigint;
+  /** Null: nothing is kept. */
+  state: NativeState | null;
+}
+
+/** The state folder and its journal; docs/recovery.md. */
+export interface NativeState {
+  folder: string;
+  /** Only this session may be continued; 0: whichever was interrupted. */
+  sessionWanted: bigint;
+  journal: {
+    fsync: 'never' | 'interval' | 'every-batch';
+    fsyncMs: number;
+    segmentBytes: number;
+    segmentMs: number;
+    retainBytes: number;
+    retainMs: number;
+  };
+}
+
+/** Where a publisher begins. */
+export interface NativeBegin {
+  session: bigint;
+  /** The session was interrupted and goes on. */
+  continued: boolean;
+  /** Why not, where there is a state folder; else empty. */
+  reason: string;
+  /** Of the source's first message that is not passed over. */
+  position: bigint;
 }
 
 export interface NativePacing {
@@ -120,8 +150,11 @@ export interface NativePublisher {
   stop(): void;
   /** Waits for the threads and frees everything. Any number of times, at any moment. */
   close(): void;
-  /** Figures in the order of publisher_counter_names. */
+  /** Figures in the order of publisherCounterNames. */
   counters(out: BigUint64Array): void;
+  /** Figures in the order of journalCounterNames; zeros where there is no journal. */
+  journalCounters(out: BigUint64Array): void;
+  begin(): NativeBegin;
   depth: DepthFunction;
   /** Definitions published since the last call, in order. */
   definitions(): NativeDefinition[];
@@ -303,6 +336,7 @@ export interface Addon {
   pipe(): [number, number];
   crc32c(bytes: Uint8Array): number;
   publisherCounterNames: string[];
+  journalCounterNames: string[];
   subscriberCounterNames: string[];
   applyResultNames: string[];
   /** Upper value in ns of each latency bucket. */

@@ -7,6 +7,7 @@
 #include "binding/subscriber_binding.h"
 #include "binding/values.h"
 #include "core/crc32c.h"
+#include "run/journal_writer.h"
 #include "run/latency_histogram.h"
 
 namespace depthcast::binding {
@@ -35,6 +36,7 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("pipe", Napi::Function::New(env, make_pipe));
   exports.Set("crc32c", Napi::Function::New(env, checksum));
   exports.Set("publisherCounterNames", text_array(env, run::publisher_counter_names()));
+  exports.Set("journalCounterNames", text_array(env, run::journal_counter_names()));
   exports.Set("subscriberCounterNames", text_array(env, run::subscriber_counter_names()));
   std::vector<std::string> results;
   for (std::size_t result = 0; result < book::apply_results; ++result) {

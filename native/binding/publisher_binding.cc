@@ -35,7 +35,34 @@ run::PublisherOptions read_options(const Fields& fields) {
   options.heartbeat_ns = fields.number<std::int64_t>("heartbeatMs") * 1'000'000;
   options.digest_messages = fields.number<std::uint64_t>("digestMessages");
   options.definitions_ns = fields.number<std::int64_t>("definitionsMs") * 1'000'000;
+  options.source_identity = fields.big("sourceIdentity");
   return options;
+}
+
+run::JournalOptions read_journal(const Fields& fields) {
+  constexpr std::int64_t millisecond = 1'000'000;
+  run::JournalOptions options;
+  options.fsync = run::fsync_policy_of(fields.text("fsync"));
+  options.fsync_ns = fields.number<std::int64_t>("fsyncMs") * millisecond;
+  options.segment_bytes = fields.number<std::uint64_t>("segmentBytes");
+  options.segment_ns = fields.number<std::int64_t>("segmentMs") * millisecond;
+  options.retain_bytes = fields.number<std::uint64_t>("retainBytes");
+  options.retain_ns = fields.number<std::int64_t>("retainMs") * millisecond;
+  return options;
+}
+
+std::shared_ptr<run::StateFolder> open_state(const Fields& fields, const run::PublisherOptions& publisher) {
+  run::StateOptions options;
+  options.folder = fields.text("folder");
+  options.ring_path = publisher.ring_path;
+  options.channel = publisher.channel;
+  options.session_wanted = fields.big("sessionWanted");
+  options.session_new = publisher.session;
+  options.ring_identity = run::Publisher::ring_identity_of(publisher);
+  options.identity = run::identity_of(publisher);
+  options.datagram_bytes = publisher.datagram_bytes.at(0);
+  options.journal = read_journal(Fields(fields.env(), fields.get("journal")));
+  return std::make_shared<run::StateFolder>(std::move(options));
 }
 
 const char* name_of(run::SourceEndReason reason) {
@@ -56,18 +83,25 @@ Napi::Function PublisherBinding::define(Napi::Env env) {
        InstanceMethod<&PublisherBinding::start>("start"), InstanceMethod<&PublisherBinding::release>("release"),
        InstanceMethod<&PublisherBinding::stop>("stop"), InstanceMethod<&PublisherBinding::close>("close"),
        InstanceMethod<&PublisherBinding::counters>("counters"), InstanceMethod<&PublisherBinding::depth>("depth"),
-       InstanceMethod<&PublisherBinding::definitions>("definitions")});
+       InstanceMethod<&PublisherBinding::definitions>("definitions"), InstanceMethod<&PublisherBinding::begin>("begin"),
+       InstanceMethod<&PublisherBinding::journal_counters>("journalCounters")});
 }
 
 PublisherBinding::PublisherBinding(const Napi::CallbackInfo& info) : Napi::ObjectWrap<PublisherBinding>(info) {
   const Napi::Env env = info.Env();
   guard(env, [&] {
-    const run::PublisherOptions options = read_options(Fields(env, info[0]));
+    const Fields fields(env, info[0]);
+    run::PublisherOptions options = read_options(fields);
     if (!info[1].IsFunction()) throw_type(env, "onEnd must be a function");
+    if (!fields.get("state").IsNull()) {
+      state_ = open_state(Fields(env, fields.get("state")), options);
+      options.start = state_;
+    }
     publisher_ = std::make_unique<run::Publisher>(options, [this] {
       end_callback_.NonBlockingCall(
           [this](Napi::Env callback_env, Napi::Function callback) { tell_end(callback_env, callback); });
     });
+    if (state_ != nullptr) journal_ = state_->open_journal(publisher_->ring_memory());
     end_callback_ = Napi::ThreadSafeFunction::New(env, info[1].As<Napi::Function>(), "depthcast publisher", 0, 1);
     lifetime_.open(this);
     return env.Undefined();
@@ -107,6 +141,7 @@ Napi::Value PublisherBinding::source_simulate(const Napi::CallbackInfo& info) {
 Napi::Value PublisherBinding::start(const Napi::CallbackInfo& info) {
   return guard(info.Env(), [&] {
     if (!lifetime_.is_open() || started_) throw std::runtime_error("a publisher starts once, before it is closed");
+    if (journal_ != nullptr) journal_->start();
     publisher_->start();
     started_ = true;
     return info.Env().Undefined();
@@ -143,8 +178,19 @@ Napi::Value PublisherBinding::stop(const Napi::CallbackInfo& info) {
 
 void PublisherBinding::tell_end(Napi::Env env, Napi::Function callback) {
   if (!lifetime_.is_open()) return;
-  if (source_ != nullptr) source_->join();  // it has ended: that is what ended the publisher
-  const run::SourceEnd end = source_ != nullptr ? source_->end() : run::SourceEnd{};
+  const std::uint64_t contradiction = publisher_->contradiction();
+  if (source_ != nullptr) {
+    if (contradiction != 0) source_->stop();  // otherwise it has ended: that is what ended the publisher
+    source_->join();
+  }
+  if (journal_ != nullptr) journal_->stop();  // all of it is on the disk before anybody hears of the end
+  run::SourceEnd end = source_ != nullptr ? source_->end() : run::SourceEnd{};
+  if (contradiction != 0) {
+    end.reason = run::SourceEndReason::fault;
+    end.fault = {0, "the source to give again what was published as message " + std::to_string(contradiction) +
+                        " before the restart"};
+    end.position = publisher_->counters().get(static_cast<std::size_t>(run::PublisherCounter::input_position));
+  }
   Napi::Object result = Napi::Object::New(env);
   result.Set("reason", name_of(end.reason));
   result.Set("offset", big(env, end.fault.offset));
@@ -157,7 +203,10 @@ void PublisherBinding::shut_down() {
   if (!lifetime_.close()) return;
   stop_input();
   source_.reset();
+  if (publisher_ != nullptr) publisher_->join();
+  journal_.reset();
   publisher_.reset();
+  state_.reset();
   // Calls that are still on their way are dropped: they point here.
   end_callback_.Abort();
 }
@@ -173,6 +222,29 @@ Napi::Value PublisherBinding::counters(const Napi::CallbackInfo& info) {
     const std::size_t count = std::min(out.ElementLength(), run::Counters<run::PublisherCounter>::size);
     for (std::size_t index = 0; lifetime_.is_open() && index < count; ++index)
       out[index] = publisher_->counters().get(index);
+    return info.Env().Undefined();
+  });
+}
+
+Napi::Value PublisherBinding::begin(const Napi::CallbackInfo& info) {
+  return guard(info.Env(), [&]() -> Napi::Value {
+    if (!lifetime_.is_open()) throw std::runtime_error("the publisher is closed");
+    Napi::Object result = Napi::Object::New(info.Env());
+    result.Set("session", big(info.Env(), publisher_->session()));
+    result.Set("continued", state_ != nullptr && state_->continued());
+    result.Set("reason", state_ != nullptr ? state_->reason() : "");
+    result.Set("position", big(info.Env(), publisher_->first_position()));
+    return result;
+  });
+}
+
+Napi::Value PublisherBinding::journal_counters(const Napi::CallbackInfo& info) {
+  return guard(info.Env(), [&] {
+    auto out = typed_array<Napi::BigUint64Array>(info.Env(), info[0], napi_biguint64_array, "out");
+    const std::size_t count = std::min(out.ElementLength(), run::Counters<run::JournalCounter>::size);
+    for (std::size_t index = 0; journal_ != nullptr && index < count; ++index) {
+      out[index] = journal_->counters().get(index);
+    }
     return info.Env().Undefined();
   });
 }

@@ -7,7 +7,9 @@
 
 #include "binding/values.h"
 #include "run/itch_source.h"
+#include "run/journal_writer.h"
 #include "run/publisher.h"
+#include "run/state_folder.h"
 
 namespace depthcast::binding {
 
@@ -18,6 +20,8 @@ class PublisherBinding final : public Napi::ObjectWrap<PublisherBinding> {
   ~PublisherBinding() override;
   // Waits for the threads. Any number of times.
   void shut_down();
+  // For readers of the ring on this thread; null once it is closed.
+  const run::Publisher* publisher() const { return publisher_.get(); }
 
  private:
   Napi::Value source_itch(const Napi::CallbackInfo& info);
@@ -29,16 +33,20 @@ class PublisherBinding final : public Napi::ObjectWrap<PublisherBinding> {
   Napi::Value counters(const Napi::CallbackInfo& info);
   Napi::Value depth(const Napi::CallbackInfo& info);
   Napi::Value definitions(const Napi::CallbackInfo& info);
+  Napi::Value begin(const Napi::CallbackInfo& info);
+  Napi::Value journal_counters(const Napi::CallbackInfo& info);
 
   void set_source(Napi::Env env, std::unique_ptr<run::ByteSource> bytes, const run::Pacing& pacing,
                   std::int64_t midnight_ns);
   void stop_input();
   void tell_end(Napi::Env env, Napi::Function callback);
 
-  // Destruction, in this order: the source (which fills the publisher's ring), the publisher (whose thread calls
-  // end_callback_), the callback.
+  // Destruction, in this order: the source (which fills the publisher's ring), the journal (which reads the publisher's
+  // ring), the publisher (whose thread calls end_callback_), the state folder (whose lock covers them), the callback.
   Napi::ThreadSafeFunction end_callback_;
+  std::shared_ptr<run::StateFolder> state_;
   std::unique_ptr<run::Publisher> publisher_;
+  std::unique_ptr<run::JournalWriter> journal_;
   std::unique_ptr<run::ItchSource> source_;
   bool started_ = false;
   bool released_ = false;

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
+#include <iterator>
 
 namespace depthcast {
 
@@ -16,21 +17,15 @@ class CrashPlan {
  public:
   // DEPTHCAST_CRASH_AT=POINT:N: die when that point is passed for the Nth time.
   static CrashPlan& of_process() {
-    static CrashPlan plan(std::getenv("DEPTHCAST_CRASH_AT"));
+    static CrashPlan plan;
     return plan;
   }
-  void pass(CrashPoint point) {
-    if (point != armed_) return;
-    // Points are passed by several threads; which of them is the Nth matters to nobody.
-    if (left_.fetch_sub(1, std::memory_order_relaxed) == 1) std::raise(SIGKILL);
-  }
-
- private:
-  explicit CrashPlan(const char* text) {
-    if (text == nullptr) return;
-    constexpr const char* names[] = {"", "reserve", "commit", "send", "segment", "checkpoint"};
-    const char* colon = std::strchr(text, ':');
+  // Null or empty: never. Before the threads that pass points are started.
+  void arm(const char* text) {
+    armed_ = CrashPoint::none;
+    const char* colon = text == nullptr ? nullptr : std::strchr(text, ':');
     if (colon == nullptr) return;
+    constexpr const char* names[] = {"", "reserve", "commit", "send", "segment", "checkpoint"};
     const auto length = static_cast<std::size_t>(colon - text);
     for (std::size_t index = 1; index < std::size(names); ++index) {
       if (std::strlen(names[index]) == length && std::strncmp(text, names[index], length) == 0) {
@@ -39,6 +34,14 @@ class CrashPlan {
     }
     left_.store(std::strtoull(colon + 1, nullptr, 10), std::memory_order_relaxed);
   }
+  void pass(CrashPoint point) {
+    if (point != armed_) return;
+    // Points are passed by several threads; which of them is the Nth matters to nobody.
+    if (left_.fetch_sub(1, std::memory_order_relaxed) == 1) std::raise(SIGKILL);
+  }
+
+ private:
+  CrashPlan() { arm(std::getenv("DEPTHCAST_CRASH_AT")); }
   CrashPoint armed_ = CrashPoint::none;
   std::atomic<std::uint64_t> left_{0};
 };

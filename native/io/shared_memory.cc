@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include <cerrno>
+#include <cstdio>
 #include <system_error>
 #include <utility>
 
@@ -39,6 +40,11 @@ SharedMemory SharedMemory::create(const std::string& path, std::size_t bytes) {
   }
   memory.bytes_ = bytes;
   return memory;
+}
+
+void SharedMemory::rename(const std::string& path) {
+  if (std::rename(path_.c_str(), path.c_str()) != 0) fail("rename " + path_ + " to", path);
+  path_ = path;
 }
 
 SharedMemory SharedMemory::open(const std::string& path) {

@@ -11,6 +11,8 @@ class SharedMemory {
  public:
   // The writer's: a new zeroed file of `bytes`, unlinked when the object goes. An empty path: private memory.
   static SharedMemory create(const std::string& path, std::size_t bytes);
+  // Gives the writer's file another name, in place of whatever had it. Throws std::system_error.
+  void rename(const std::string& path);
   // A reader's: refuses files that belong to another user or that others may write.
   static SharedMemory open(const std::string& path);
 

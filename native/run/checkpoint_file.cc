@@ -9,6 +9,7 @@
 #include <system_error>
 #include <utility>
 
+#include "core/crash_point.h"
 #include "io/clock.h"
 
 namespace depthcast::run {
@@ -47,6 +48,7 @@ class Draft {
   void commit(const std::string& folder, const std::string& path) {
     write();
     if (storage_.sync(file_) != 0) fail(errno, "sync", path_);
+    crash_point(CrashPoint::checkpoint);
     if (storage_.rename(path_, path) != 0) fail(errno, "rename", path_);
     committed_ = true;
     if (storage_.sync_folder(folder) != 0) fail(errno, "sync", folder);

@@ -6,6 +6,7 @@
 #include <stdexcept>
 #include <system_error>
 
+#include "core/crash_point.h"
 #include "io/clock.h"
 #include "run/journal_retention.h"
 
@@ -146,6 +147,7 @@ int JournalWriter::open_segment(const PendingRecord& first) {
     error = segment_.create(options_.folder, header);
   }
   if (error != 0) return error;
+  crash_point(CrashPoint::segment);
   number_ = header.number + 1;
   folder_unsynced_ = true;
   segment_opened_ns_ = io::monotonic_ns();

@@ -234,7 +234,6 @@ Publisher::Publisher(const PublisherOptions& options, std::function<void()> on_e
   output_->ring().heartbeat(static_cast<std::uint64_t>(io::monotonic_ns()));  // as all that follow: monotonic time
 }
 
-// What a restart must find unchanged: the identity, the source and how line A is cut.
 std::uint64_t Publisher::ring_identity_of(const PublisherOptions& options) {
   return digest::mix64(digest::mix64(identity_of(options) + options.source_identity) + options.datagram_bytes[0]);
 }

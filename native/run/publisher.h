@@ -99,6 +99,8 @@ class Publisher {
   // Waits for the thread. end_input() must have been called.
   void join();
 
+  // Hash of what a restart must find unchanged: the identity, the source, and how line A is cut.
+  static std::uint64_t ring_identity_of(const PublisherOptions& options);
   std::uint64_t session() const { return options_.session; }
   // The position of the source at which it begins; what lies before has been taken in an earlier run.
   std::uint64_t first_position() const { return first_position_; }
@@ -125,7 +127,6 @@ class Publisher {
   class Line;
   class Output;
 
-  static std::uint64_t ring_identity_of(const PublisherOptions& options);
   static Start begin(PublisherOptions& options, book::Book& book);
   static io::SharedMemory make_ring(const PublisherOptions& options);
 

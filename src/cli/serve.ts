@@ -37,6 +37,9 @@ function greet(distributor: Distributor): void {
   const lines = [lineA, lineB].flatMap((line) => (line === null ? [] : [`${line.group}:${line.port}`]));
   const control = distributor.control === null ? 'no control service' : `control ${distributor.control}`;
   say(`channel ${channel}, session ${distributor.session}, ${source} to ${lines.join(' and ')}, ${control}`);
+  const { continued, reason, position } = distributor.begin;
+  if (continued) say(`the session was interrupted and goes on, with the source's message ${position}`);
+  else if (reason !== '') say(`a new session: ${reason}`);
 }
 
 /** Until the source has ended and nobody wants the process any more. */

@@ -36,6 +36,8 @@ export function publisherOptions(number: number, more: Partial<NativePublisherOp
     heartbeatMs: 5,
     digestMessages: 1_000,
     definitionsMs: 50,
+    sourceIdentity: 1n,
+    state: null,
     ...more,
   };
 }

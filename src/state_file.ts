@@ -1,0 +1,76 @@
+/** What a distributor writes down so that a restart finds the same source: `session.json` of the state folder. */
+import { createHash } from 'node:crypto';
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { z } from 'zod';
+import { midnightNs, type ServeOptions } from './config.js';
+
+const file_bytes_max = 65_536;
+
+const remembered = z.object({
+  version: z.literal(1),
+  session: z.string(),
+  source: z.string(),
+  /** Day (UTC) whose midnight the source's times count from. */
+  date: z.string(),
+});
+
+/** What the source is, and the midnight that its times count from. */
+export interface SourceIdentity {
+  source: string;
+  midnightNs: bigint;
+  /** 64-bit hash of all that decides what it gives. */
+  hash: bigint;
+}
+
+function fileOf(folder: string): string {
+  return join(folder, 'session.json');
+}
+
+function read(folder: string): z.output<typeof remembered> | undefined {
+  try {
+    const text = readFileSync(fileOf(folder), 'utf8');
+    if (text.length > file_bytes_max) return undefined;
+    const parsed = remembered.safeParse(JSON.parse(text));
+    return parsed.success ? parsed.data : undefined;
+  } catch {
+    // Nothing that can be understood: then nothing is remembered, and the restart begins a new session.
+    return undefined;
+  }
+}
+
+function sourceText({ source, simulate }: ServeOptions): string {
+  if (source.startsWith('itch:')) return `itch:${resolve(source.slice('itch:'.length))}`;
+  const text = (value: unknown) => (typeof value === 'bigint' ? String(value) : value);
+  return `simulate:${JSON.stringify(simulate, (_, value) => text(value))}`;
+}
+
+/** A run that was cut off yesterday goes on with yesterday's midnight. `nowMs` as of Date.now(). */
+export function identifySource(options: ServeOptions, nowMs: number): SourceIdentity {
+  const source = sourceText(options);
+  const before = options.state === '' ? undefined : read(options.state);
+  const date = options.date ?? (before?.source === source ? before.date : undefined);
+  const midnight = midnightNs({ source: options.source, date }, nowMs);
+  const digest = createHash('sha256').update(`${source}\n${midnight}`).digest();
+  return { source, midnightNs: midnight, hash: digest.readBigUInt64LE() };
+}
+
+/** Written before the session begins, in one step: a crash leaves the old file or the new one. */
+export function rememberSource(
+  folder: string,
+  session: bigint,
+  { source, midnightNs: midnight }: SourceIdentity,
+): void {
+  const date = new Date(Number(midnight / 1_000_000n)).toISOString().slice(0, 10);
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const file = fileOf(folder);
+  writeFileSync(`${file}.new`, `${JSON.stringify({ version: 1, session: String(session), source, date })}\n`, {
+    mode: 0o600,
+  });
+  renameSync(`${file}.new`, file);
+}
+
+/** The session has ended in good order: the next one is a new one, of its own day. */
+export function forgetSource(folder: string): void {
+  rmSync(fileOf(folder), { force: true });
+}
