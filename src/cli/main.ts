@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import type { z } from 'zod';
+import { chaos_examples, chaos_rules, chaosCommandOptions } from './chaos_options.js';
 import { type CommandEnd, exiting } from './command.js';
 import { exit_usage, oneLine, report, say } from './failure.js';
 import { inspect_examples, inspectCommandOptions } from './inspect_options.js';
@@ -84,6 +85,13 @@ function makeProgram(): Command {
     rules: start_rules,
     examples: start_examples,
   }).action(exiting(async (given: Given) => (await import('./start.js')).start(given)));
+  declare(program, {
+    name: 'chaos',
+    summary: 'run publisher, recovery and client under seeded faults and check every message, or put faults on a line',
+    schema: chaosCommandOptions,
+    rules: chaos_rules,
+    examples: chaos_examples,
+  }).action(exiting(async (given: Given) => (await import('./chaos.js')).chaos(given)));
   return program;
 }
 

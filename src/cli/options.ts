@@ -22,6 +22,8 @@ const config_bytes_max = 1_048_576;
 const section_titles: Record<string, string> = {
   lineA: 'Line A:',
   lineB: 'Line B:',
+  toA: 'Line A, sent on:',
+  toB: 'Line B, sent on:',
   limits: 'Limits of the books:',
   simulate: 'Simulated exchange:',
   ring: 'Broadcast ring:',
@@ -63,6 +65,8 @@ const placeholders: [RegExp, string][] = [
   [/^udp$/, 'address:port'],
   [/^url$/, 'url'],
   [/^token$/, 'text'],
+  [/^themes$/, 'names'],
+  [/^profile$/, 'file'],
 ];
 
 function placeholder(field: OptionField): string {

@@ -96,7 +96,7 @@ t.test('delaysByTimeAlone', async (t) => {
 });
 
 t.test('flipsBitsInACopy', async (t) => {
-  let broken = Buffer.alloc(0);
+  let broken: Buffer = Buffer.alloc(0);
   const faults = new FaultLine(1, 'A', parseProfile({ phases: [{ corrupt: { rate: 1, bits: 3 } }] }), (datagram) => {
     broken = datagram;
   });
