@@ -312,6 +312,84 @@ export interface NativeBooks {
   depth: DepthFunction;
 }
 
+export interface NativeReplayOptions extends NativeLimits {
+  /** A folder; or, where itchDescriptor is a number, not used. */
+  journal: string;
+  /** Of an ITCH file to read; the addon owns it from now on. */
+  itchDescriptor: number | null;
+  /** 0: a journal's newest. */
+  session: bigint;
+  /** ITCH only. */
+  channel: number;
+  midnightNs: bigint;
+  /** Both included. */
+  fromSequence: bigint;
+  toSequence: bigint;
+  fromTimeNs: bigint | null;
+  toTimeNs: bigint | null;
+  speed: number;
+  rate: number;
+  /** None, one or two. */
+  lines: { group: string; port: number; interface: string }[];
+  snapshotLine: { group: string; port: number; interface: string } | null;
+  ttl: number;
+  loop: boolean;
+  datagramBytes: number;
+  /** Folder of a new journal; empty: none. */
+  outJournal: string;
+  /** Updates for drainUpdates(). */
+  updates: boolean;
+}
+
+export interface NativeReplayProgress {
+  channel: number;
+  session: bigint;
+  /** Lowest number that the source has, and the number after its last; 0 where it does not know. */
+  oldest: bigint;
+  next: bigint;
+  bytesTaken: bigint;
+  started: boolean;
+  ended: boolean;
+  /** Numbers delivered. */
+  first: bigint;
+  last: bigint;
+  messages: bigint;
+  packets: bigint;
+  bytes: bigint;
+  /** Last number seen, delivered or passed over on the way. */
+  at: bigint;
+  timeNs: bigint;
+  sendFailures: bigint;
+  /** Last number of the checkpoint that the books began with; 0: they began with nothing. */
+  snapshotSequence: bigint;
+  booksRight: boolean;
+  /** The end of the session was there. */
+  sessionEnded: boolean;
+}
+
+export interface NativeReplayMissing {
+  /** 0: no numbers, or none that are known. */
+  first: bigint;
+  last: bigint;
+  why: string;
+  /** Where it stands in a journal; segment 0: nowhere. */
+  segment: bigint;
+  offset: bigint;
+}
+
+export interface NativeReplayer {
+  /** Works for about so many ms on another thread. No other call until it has settled, save close(). */
+  step(ms: number): Promise<void>;
+  /** Moves updates to the columns; returns how many messages. */
+  drainUpdates(): number;
+  progress(): NativeReplayProgress;
+  missing(): NativeReplayMissing[];
+  definitions(): NativeDefinition[];
+  /** Closes the new journal, once `ended`. Throws where it cannot be written. */
+  finish(): void;
+  close(): void;
+}
+
 export interface NativeInspection {
   messages: bigint;
   /** Messages by type, indexed by the type's character code. */
@@ -328,6 +406,7 @@ export interface Addon {
   Publisher: new (options: NativePublisherOptions, onEnd: (end: NativeSourceEnd) => void) => NativePublisher;
   Subscriber: new (options: NativeSubscriberOptions, columns: UpdateColumns, onWake: () => void) => NativeSubscriber;
   Books: new (limits: NativeLimits) => NativeBooks;
+  Replayer: new (options: NativeReplayOptions, columns: UpdateColumns) => NativeReplayer;
   /** Reads a whole ITCH file on a thread of its own; the addon owns the descriptor from now on. */
   inspectItch(descriptor: number): Promise<NativeInspection>;
   /** Writes the simulated exchange's flow to `path` on a thread of its own; resolves to the messages written. */

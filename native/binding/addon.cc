@@ -4,6 +4,7 @@
 #include "binding/books_binding.h"
 #include "binding/file_tasks.h"
 #include "binding/publisher_binding.h"
+#include "binding/replay_binding.h"
 #include "binding/subscriber_binding.h"
 #include "binding/values.h"
 #include "core/crc32c.h"
@@ -31,6 +32,7 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("Publisher", PublisherBinding::define(env));
   exports.Set("Subscriber", SubscriberBinding::define(env));
   exports.Set("Books", BooksBinding::define(env));
+  exports.Set("Replayer", ReplayBinding::define(env));
   exports.Set("inspectItch", Napi::Function::New(env, inspect_itch));
   exports.Set("simulateToFile", Napi::Function::New(env, simulate_to_file));
   exports.Set("pipe", Napi::Function::New(env, make_pipe));
