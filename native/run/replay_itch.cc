@@ -88,8 +88,9 @@ class ItchReplay final : public ReplaySource, private encode::PacketSink {
       if (fault != ingest::ItchFault::none) framing_.fail(describe(fault, bytes));
       if (got == ItchFraming::Next::fault || fault != ingest::ItchFault::none) {
         ended_ = true;
-        fault_ = ReplayMissing{0, 0, "the file breaks at byte " + std::to_string(framing_.fault().offset) + ": expected " +
-                                         framing_.fault().expected,
+        fault_ = ReplayMissing{0, 0,
+                               "the file breaks at byte " + std::to_string(framing_.fault().offset) + ": expected " +
+                                   framing_.fault().expected,
                                0, framing_.fault().offset};
         break;
       }

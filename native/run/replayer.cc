@@ -256,8 +256,7 @@ void Replayer::send(std::span<const std::uint8_t> datagram) {
   auto& kept = unsent_.emplace_back((datagram.size() + 7) / 8, 0);
   std::memcpy(kept.data(), datagram.data(), datagram.size());
   unsent_bytes_ += datagram.size();
-  for (const auto& sender : senders_)
-    sender->add(reinterpret_cast<const std::uint8_t*>(kept.data()), datagram.size());
+  for (const auto& sender : senders_) sender->add(reinterpret_cast<const std::uint8_t*>(kept.data()), datagram.size());
 }
 
 void Replayer::flush() {
@@ -274,13 +273,9 @@ void Replayer::flush() {
 void Replayer::make_snapshot() {
   if (replica_->sequence() == 0) return;
   encode::SnapshotWriter writer(options_.datagram_bytes);
-  const encode::SnapshotStamp stamp{source_->channel(),
-                                    source_->session(),
-                                    1,
-                                    item_.packet.first_sequence - 1,
-                                    replica_->position(),
-                                    replica_->event_time_ns(),
-                                    io::realtime_ns()};
+  const encode::SnapshotStamp stamp{
+      source_->channel(),        source_->session(), 1, item_.packet.first_sequence - 1, replica_->position(),
+      replica_->event_time_ns(), io::realtime_ns()};
   writer.write(*replica_, stamp, {}, [this](std::span<const std::uint8_t> datagram) {
     auto& kept = snapshot_.emplace_back((datagram.size() + 7) / 8, 0);
     std::memcpy(kept.data(), datagram.data(), datagram.size());

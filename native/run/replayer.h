@@ -20,8 +20,8 @@
 namespace depthcast::run {
 
 struct ReplayOptions {
-  // By number, or by event time where one is given; all included. Updates are cut to exactly this, lines and journals to
-  // whole packets.
+  // By number, or by event time where one is given; all included. Updates are cut to exactly this, lines and journals
+  // to whole packets.
   std::uint64_t from_sequence = 1;
   std::uint64_t to_sequence = std::numeric_limits<std::uint64_t>::max();
   std::optional<std::int64_t> from_time_ns;
@@ -41,13 +41,13 @@ using ReplayTarget = std::function<void(std::span<const std::uint8_t> datagram)>
 struct ReplayProgress {
   bool started = false;
   bool ended = false;
-  std::uint64_t first = 0;     // numbers delivered: the first, the last
+  std::uint64_t first = 0;  // numbers delivered: the first, the last
   std::uint64_t last = 0;
   std::uint64_t messages = 0;  // delivered
   std::uint64_t packets = 0;
   std::uint64_t bytes = 0;
-  std::uint64_t at = 0;        // last number seen, delivered or passed over
-  std::int64_t time_ns = 0;    // event time of the last one delivered
+  std::uint64_t at = 0;      // last number seen, delivered or passed over
+  std::int64_t time_ns = 0;  // event time of the last one delivered
   std::uint64_t send_failures = 0;
   std::uint64_t snapshot_sequence = 0;  // state that the books began with; 0: with nothing
   bool books_right = true;              // false: the books lack what lies before the oldest packet, or in a hole
@@ -110,7 +110,7 @@ class Replayer {
   bool begun_ = false;
   std::uint64_t expected_ = 1;  // number that has to come next
   std::vector<ReplayMissing> missing_;
-  std::vector<ReplayMissing> damage_;  // told by the source, its numbers not yet known
+  std::vector<ReplayMissing> damage_;                 // told by the source, its numbers not yet known
   std::vector<std::vector<std::uint64_t>> snapshot_;  // datagrams, each in words; the lengths beside
   std::vector<std::size_t> snapshot_lengths_;
   std::size_t definitions_ = 0;  // of them, the first so many are definitions

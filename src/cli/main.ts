@@ -8,6 +8,7 @@ import { type CommandEnd, exiting } from './command.js';
 import { exit_usage, oneLine, report, say } from './failure.js';
 import { inspect_examples, inspectCommandOptions } from './inspect_options.js';
 import { addFlags, type FlagRules } from './options.js';
+import { replay_examples, replay_rules, replayCommandOptions } from './replay_options.js';
 import { serve_examples, serve_rules, serveCommandOptions } from './serve_options.js';
 import { simulate_examples, simulate_rules, simulateCommandOptions } from './simulate_options.js';
 import { start_examples, start_rules, startCommandOptions } from './start_options.js';
@@ -85,6 +86,17 @@ function makeProgram(): Command {
     rules: start_rules,
     examples: start_examples,
   }).action(exiting(async (given: Given) => (await import('./start.js')).start(given)));
+  declare(program, {
+    name: 'replay',
+    summary: 'replay a range of a journal or an ITCH file: to lines, JSON, CSV or a new journal',
+    schema: replayCommandOptions,
+    rules: replay_rules,
+    examples: replay_examples,
+  })
+    .argument('<source>', 'a state folder, a folder with a journal, or an ITCH 5.0 file')
+    .action((source: string, given: Given, command: Command) =>
+      exiting(async (): Promise<CommandEnd> => (await import('./replay.js')).replay(source, given))(given, command),
+    );
   declare(program, {
     name: 'chaos',
     summary: 'run publisher, recovery and client under seeded faults and check every message, or put faults on a line',

@@ -22,6 +22,7 @@ const config_bytes_max = 1_048_576;
 const section_titles: Record<string, string> = {
   lineA: 'Line A:',
   lineB: 'Line B:',
+  snapshotLine: 'Snapshot group:',
   toA: 'Line A, sent on:',
   toB: 'Line B, sent on:',
   limits: 'Limits of the books:',
@@ -67,6 +68,9 @@ const placeholders: [RegExp, string][] = [
   [/^token$/, 'text'],
   [/^themes$/, 'names'],
   [/^profile$/, 'file'],
+  [/^outJournal$/, 'folder'],
+  [/^instrument$/, 'names'],
+  [/^(from|to)$/, 'place'],
 ];
 
 function placeholder(field: OptionField): string {
