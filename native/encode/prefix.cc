@@ -1,5 +1,7 @@
 #include "encode/prefix.h"
 
+#include <cstring>
+
 #include "core/crc32c.h"
 
 namespace depthcast::encode {
@@ -11,6 +13,15 @@ Prefix prefix_of(std::span<const std::uint8_t> root, std::size_t length) {
   crc = crc32c(crc, root.data(), root.size());
   prefix.crc = crc32c(crc, zeros, length - sizeof(Prefix) - root.size());
   return prefix;
+}
+
+std::size_t datagram_length(std::span<const std::uint8_t> bytes) {
+  if (bytes.size() < sizeof(Prefix)) return 0;
+  Prefix prefix;
+  std::memcpy(&prefix, bytes.data(), sizeof prefix);
+  if (prefix.magic != prefix_magic || prefix.length > datagram_bytes_max - sizeof prefix) return 0;
+  const std::size_t length = sizeof prefix + prefix.length;
+  return length <= bytes.size() ? length : 0;
 }
 
 }  // namespace depthcast::encode

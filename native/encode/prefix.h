@@ -11,4 +11,8 @@ namespace depthcast::encode {
 // length is at least 16 + root.size() and at most datagram_bytes_max.
 Prefix prefix_of(std::span<const std::uint8_t> root, std::size_t length);
 
+// Length of the datagram at the start of `bytes`, by magic and length alone; 0 where none begins there or it does not
+// end within them. For walking over datagrams that stand one after the other.
+std::size_t datagram_length(std::span<const std::uint8_t> bytes);
+
 }  // namespace depthcast::encode

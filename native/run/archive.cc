@@ -34,6 +34,7 @@ Archive::Archive(const RingPlace& ring, std::unique_ptr<PastDatagrams> past)
   if (place_.memory != nullptr) {
     ring_.emplace(place_.memory, place_.bytes);
     session_ = ring_->header().session;
+    ring_version_ = 1;
   } else {
     open();
   }
@@ -45,6 +46,8 @@ bool Archive::open() {
     const ino_t inode = inode_of(place_.path);
     io::SharedMemory mapping = io::SharedMemory::open(place_.path);
     BroadcastReader reader(mapping.data(), mapping.bytes());
+    // The same file once more: its writer is slow, or gone without a successor.
+    if (ring_ && inode == inode_ && reader.header().created_time_ns == ring_->header().created_time_ns) return false;
     // Moving a mapping leaves its bytes where they are.
     ring_.reset();
     mapping_.reset();
@@ -55,6 +58,7 @@ bool Archive::open() {
     return false;  // there is none, or not yet: what we had stays
   }
   ring_position_ = 0;
+  ++ring_version_;
   if (ring_->header().session == session_) return true;
   session_ = ring_->header().session;
   past_position_ = 0;
@@ -84,6 +88,12 @@ std::uint64_t Archive::oldest() const {
 }
 
 bool Archive::ended() const { return ring_ && ring_->writer_state() == WriterState::ended; }
+
+std::optional<BroadcastReader> Archive::reader() const {
+  std::optional<BroadcastReader> copy = ring_;
+  if (copy) copy->seek_newest();
+  return copy;
+}
 
 ArchiveRead Archive::read(std::uint64_t session, std::uint64_t first, std::uint64_t last, std::size_t bytes_max,
                           std::vector<std::uint8_t>& out) {

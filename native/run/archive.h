@@ -76,6 +76,10 @@ class Archive {
   // The lowest number that can be had; next() where there is none.
   std::uint64_t oldest() const;
   bool ended() const;
+  // Another reader of the same ring, behind its newest record; for this thread, and only until ring_version() changes.
+  std::optional<BroadcastReader> reader() const;
+  // Changes whenever another ring has been opened.
+  std::uint64_t ring_version() const { return ring_version_; }
   std::uint64_t ring_datagrams() const { return ring_datagrams_; }
   std::uint64_t past_datagrams() const { return past_datagrams_; }
 
@@ -99,6 +103,7 @@ class Archive {
   std::unique_ptr<PastDatagrams> past_;
   std::optional<io::SharedMemory> mapping_;
   ino_t inode_ = 0;
+  std::uint64_t ring_version_ = 0;
   std::optional<BroadcastReader> ring_;
   std::uint64_t session_ = 0;
   std::uint64_t ring_position_ = 0;  // the number at which the ring's reader stands; 0: unknown
