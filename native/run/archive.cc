@@ -12,6 +12,7 @@ namespace depthcast::run {
 namespace {
 
 constexpr std::int64_t refresh_every_ns = 100'000'000;
+constexpr std::int64_t past_every_ns = 1'000'000'000;  // the journal's oldest number: a look at its folder
 // A writer beats ten times a second by default, and every ten seconds at the slowest that can be configured sensibly.
 constexpr std::int64_t writer_silent_ns = 1'000'000'000;
 // Between ring and journal: each time the other one has moved on meanwhile.
@@ -62,6 +63,8 @@ bool Archive::open() {
   if (ring_->header().session == session_) return true;
   session_ = ring_->header().session;
   past_position_ = 0;
+  past_due_ns_ = 0;
+  if (past_ != nullptr) past_oldest_ = past_->oldest(session_);
   return true;
 }
 
@@ -75,7 +78,9 @@ void Archive::refresh(std::int64_t now_ns) {
     // An inode's number may be given again at once, so a silent writer's file is opened whatever its number is.
     if (inode != 0 && (gone || inode != inode_)) open();
   }
-  if (past_ != nullptr && session_ != 0) past_oldest_ = past_->oldest(session_);
+  if (past_ == nullptr || session_ == 0 || now_ns < past_due_ns_) return;
+  past_due_ns_ = now_ns + past_every_ns;
+  past_oldest_ = past_->oldest(session_);
 }
 
 std::uint32_t Archive::channel() const { return ring_ ? ring_->header().channel : 0; }
@@ -88,6 +93,14 @@ std::uint64_t Archive::oldest() const {
 }
 
 bool Archive::ended() const { return ring_ && ring_->writer_state() == WriterState::ended; }
+
+RingOrigin Archive::origin() const {
+  RingOrigin origin;
+  if (!ring_) return origin;
+  origin.identity = ring_->header().identity;
+  std::copy(std::begin(ring_->header().boot_id), std::end(ring_->header().boot_id), origin.boot_id.begin());
+  return origin;
+}
 
 std::optional<BroadcastReader> Archive::reader() const {
   std::optional<BroadcastReader> copy = ring_;
@@ -121,7 +134,8 @@ ArchiveRead Archive::read(std::uint64_t session, std::uint64_t first, std::uint6
     }
     if (hole_last != 0) break;
   }
-  if (past_ != nullptr) past_oldest_ = past_->oldest(session_);
+  // Retention may have taken away what we think is there; what is below that is not looked for again and again.
+  if (past_ != nullptr && result.next >= past_oldest_) past_oldest_ = past_->oldest(session_);
   const std::uint64_t lowest = oldest();
   if (result.next < lowest) {
     result.status = ArchiveStatus::too_low;

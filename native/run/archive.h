@@ -16,7 +16,7 @@
 
 namespace depthcast::run {
 
-// What a journal looks like from here; JournalPast (journal_past.h) is the one that reads files.
+// What a journal looks like from here; JournalPast (run/journal_past.h) is the one that reads files.
 class PastDatagrams {
  public:
   enum class Step : std::uint8_t { datagram, hole, end };
@@ -38,8 +38,8 @@ const char* name_of(ArchiveStatus status);
 
 struct ArchiveRead {
   ArchiveStatus status = ArchiveStatus::ok;
-  // The first number that was not given: behind the last datagram, which may be behind what was asked for. With `ok` and
-  // next <= last the byte bound was reached: ask again from there.
+  // The first number that was not given: behind the last datagram, which may be behind what was asked for. With `ok`
+  // and next <= last the byte bound was reached: ask again from there.
   std::uint64_t next = 0;
   // Where status is not ok: it holds for `next` … `until` of what was asked for.
   std::uint64_t until = 0;
@@ -76,6 +76,8 @@ class Archive {
   // The lowest number that can be had; next() where there is none.
   std::uint64_t oldest() const;
   bool ended() const;
+  // Identity and boot id of the ring's writer.
+  RingOrigin origin() const;
   // Another reader of the same ring, behind its newest record; for this thread, and only until ring_version() changes.
   std::optional<BroadcastReader> reader() const;
   // Changes whenever another ring has been opened.
@@ -110,6 +112,7 @@ class Archive {
   std::uint64_t past_position_ = 0;  // the same of the journal's
   mutable std::uint64_t past_oldest_ = 0;
   std::int64_t refreshed_ns_ = 0;
+  std::int64_t past_due_ns_ = 0;
   std::vector<std::uint8_t> scratch_;
   std::uint64_t ring_datagrams_ = 0;
   std::uint64_t past_datagrams_ = 0;

@@ -50,7 +50,7 @@ bool ReplicaFollower::step(std::int64_t now_ns) {
 void ReplicaFollower::follow_ring_change() {
   ring_version_ = archive_.ring_version();
   reader_ = archive_.reader();
-  synced_ = false;
+  synced_ = caught_up_ = false;
   if (archive_.session() == session_) return;
   session_ = archive_.session();
   begin_anew();
@@ -59,7 +59,7 @@ void ReplicaFollower::follow_ring_change() {
 
 void ReplicaFollower::begin_anew() {
   replica_.reset();
-  synced_ = false;
+  synced_ = caught_up_ = false;
   skipped_to_ = 0;
   unavailable_since_ns_ = 0;
   checkpoint_due_ = true;
@@ -72,12 +72,15 @@ bool ReplicaFollower::follow_ring() {
     const RingPoll poll = reader_->poll(scratch_, record);
     if (poll == RingPoll::lapped) {
       ++counters_.lapped;
-      synced_ = false;
+      synced_ = caught_up_ = false;
       return true;
     }
-    if (poll != RingPoll::record) break;
+    if (poll != RingPoll::record) {
+      caught_up_ = true;
+      break;
+    }
     if (!apply_one({scratch_.data(), record.length})) {
-      synced_ = false;
+      synced_ = caught_up_ = false;
       return true;
     }
   }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -24,7 +25,9 @@ struct Generation {
   std::uint64_t sequence = 0;  // S
   std::uint64_t position = 0;
   std::int64_t event_time_ns = 0;
-  std::uint64_t digest = 0;  // the channel's
+  std::uint64_t digest = 0;    // the channel's
+  std::uint64_t identity = 0;  // of the session
+  std::array<std::uint8_t, 16> boot_id{};
   std::uint64_t orders = 0;
   std::uint64_t datagrams = 0;
   std::int64_t taken_ns = 0;  // monotonic
@@ -63,10 +66,10 @@ class ReplicaFollower {
   const book::Replica& replica() const { return replica_; }
   const Archive& archive() const { return archive_; }
   std::uint64_t session() const { return session_; }
-  // Every message up to now has been applied, up to what was written meanwhile, and the books are whole at the end of an
-  // event: a snapshot may be taken.
+  // Every message up to now has been applied, up to what was written meanwhile, and the books are whole at the end of
+  // an event: a snapshot may be taken.
   bool presentable() const {
-    return session_ != 0 && synced_ && replica_.whole() && replica_.sequence() == replica_.event_sequence();
+    return session_ != 0 && caught_up_ && replica_.whole() && replica_.sequence() == replica_.event_sequence();
   }
   std::uint64_t lag() const;
   const FollowerCounters& counters() const { return counters_; }
@@ -102,6 +105,7 @@ class ReplicaFollower {
   std::uint64_t skipped_to_ = 0;
   std::int64_t unavailable_since_ns_ = 0;
   bool synced_ = false;           // the reader's next numbered record follows what has been applied
+  bool caught_up_ = false;        // since then the ring's end has been seen
   bool checkpoint_due_ = false;   // look for one before going through the journal
   std::uint64_t mismatches_ = 0;  // already acted upon
   std::int64_t reloaded_ns_ = 0;

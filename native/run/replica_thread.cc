@@ -5,8 +5,8 @@
 #include <limits>
 #include <utility>
 
-#include "encode/prefix.h"
 #include "encode/packet_reader.h"
+#include "encode/prefix.h"
 #include "io/clock.h"
 
 namespace depthcast::run {
@@ -14,7 +14,7 @@ namespace {
 
 using enum ReplicaCounter;
 
-constexpr std::uint32_t wait_ms_busy = 100;      // too many generations are held
+constexpr std::uint32_t wait_ms_busy = 100;       // too many generations are held
 constexpr std::uint32_t wait_ms_not_ready = 500;  // the replica is behind, or not whole
 
 template <typename Alive>
@@ -26,13 +26,38 @@ std::size_t count_alive(Alive& alive) {
 }  // namespace
 
 std::vector<std::string> replica_counter_names() {
-  return {"session",       "sequence",          "lagMessages",       "whole",            "digest",
-          "liveOrders",    "instruments",       "digestsChecked",    "mismatched",       "reloads",
-          "lapped",        "datagramsCaughtUp", "checkpointsLoaded", "unavailable",      "sessions",
-          "damaged",       "snapshots",         "snapshotsServed",   "snapshotsRefused", "snapshotBytes",
-          "snapshotNs",    "snapshotNsMax",     "snapshotSequence",  "generationsAlive", "checkpoints",
-          "checkpointsFailed", "checkpointSequence", "loopRounds",   "loopDatagrams",    "loopBytes",
-          "loopFailed",    "loopNsMax"};
+  return {"session",
+          "sequence",
+          "lagMessages",
+          "whole",
+          "digest",
+          "liveOrders",
+          "instruments",
+          "digestsChecked",
+          "mismatched",
+          "reloads",
+          "lapped",
+          "datagramsCaughtUp",
+          "checkpointsLoaded",
+          "unavailable",
+          "sessions",
+          "damaged",
+          "snapshots",
+          "snapshotsServed",
+          "snapshotsRefused",
+          "snapshotBytes",
+          "snapshotNs",
+          "snapshotNsMax",
+          "snapshotSequence",
+          "generationsAlive",
+          "checkpoints",
+          "checkpointsFailed",
+          "checkpointSequence",
+          "loopRounds",
+          "loopDatagrams",
+          "loopBytes",
+          "loopFailed",
+          "loopNsMax"};
 }
 
 ReplicaThread::ReplicaThread(const ReplicaOptions& options, std::unique_ptr<PastDatagrams> past,
@@ -41,7 +66,8 @@ ReplicaThread::ReplicaThread(const ReplicaOptions& options, std::unique_ptr<Past
       checkpoints_(std::move(checkpoints)),
       follower_(options.ring, options.limits, options.channel, std::move(past), checkpoints_.get()),
       writer_(options.datagram_bytes) {
-  if (options.loop) loop_ = std::make_unique<SnapshotLoop>(*options.loop, std::max<std::uint64_t>(1, options.loop_bytes_per_second));
+  if (options.loop)
+    loop_ = std::make_unique<SnapshotLoop>(*options.loop, std::max<std::uint64_t>(1, options.loop_bytes_per_second));
 }
 
 ReplicaThread::~ReplicaThread() { stop(); }
@@ -142,7 +168,8 @@ SnapshotAnswer ReplicaThread::from_checkpoint(const SnapshotRequest& request) {
   generation->bytes = checkpoints_->newest(follower_.session(), request.before);
   const std::size_t length = encode::datagram_length(generation->bytes);
   encode::PacketView view;
-  if (length == 0 || encode::read_packet({generation->bytes.data(), length}, view) != encode::PacketStatus::ok) return {};
+  if (length == 0 || encode::read_packet({generation->bytes.data(), length}, view) != encode::PacketStatus::ok)
+    return {};
   generation->channel = view.channel;
   generation->session = view.session;
   generation->sequence = view.first_sequence - 1;
@@ -158,9 +185,9 @@ bool ReplicaThread::joinable(const Generation& generation) const {
 }
 
 std::shared_ptr<const Generation> ReplicaThread::whole(std::uint64_t sequence_min, std::int64_t now_ns) {
-  const bool young = newest_ != nullptr && newest_->session == follower_.session() &&
-                     (now_ns - newest_->taken_ns <= options_.age_ns ||
-                      newest_->sequence == follower_.replica().sequence());
+  const bool young =
+      newest_ != nullptr && newest_->session == follower_.session() &&
+      (now_ns - newest_->taken_ns <= options_.age_ns || newest_->sequence == follower_.replica().sequence());
   if (young && (newest_->sequence >= sequence_min || joinable(*newest_))) return newest_;
   newest_.reset();
   if (count_alive(alive_) < generations_max) {
@@ -203,14 +230,17 @@ std::shared_ptr<const Generation> ReplicaThread::take(const std::vector<std::uin
   generation->position = replica.position();
   generation->event_time_ns = replica.event_time_ns();
   generation->digest = replica.book().digest();
+  const RingOrigin origin = follower_.archive().origin();
+  generation->identity = origin.identity;
+  generation->boot_id = origin.boot_id;
   generation->orders = replica.book().live_orders();
   generation->taken_ns = now_ns;
   // An order takes 40 bytes and its share of a datagram's overhead; an instrument a definition and part of a chunk.
   if (instruments.empty()) {
     generation->bytes.reserve(generation->orders * 50 + std::size_t{replica.instrument_last() + 1} * 400);
   }
-  const encode::SnapshotStamp stamp{options_.channel,      generation->session,       generation->number,
-                                    generation->sequence,  generation->position,      generation->event_time_ns,
+  const encode::SnapshotStamp stamp{options_.channel,     generation->session,  generation->number,
+                                    generation->sequence, generation->position, generation->event_time_ns,
                                     realtime_ns};
   writer_.write(replica, stamp, instruments, [&](std::span<const std::uint8_t> datagram) {
     generation->bytes.insert(generation->bytes.end(), datagram.begin(), datagram.end());

@@ -86,8 +86,8 @@ class ReplicaThread {
  public:
   using OnSnapshot = std::function<void(SnapshotAnswer&&)>;
 
-  // Throws std::invalid_argument, std::system_error (the snapshot group's socket), std::runtime_error (memory that is no
-  // ring) or std::bad_alloc. `past` and `checkpoints` may be null.
+  // Throws std::invalid_argument, std::system_error (the snapshot group's socket), std::runtime_error (memory that is
+  // no ring) or std::bad_alloc. `past` and `checkpoints` may be null.
   ReplicaThread(const ReplicaOptions& options, std::unique_ptr<PastDatagrams> past,
                 std::unique_ptr<CheckpointStore> checkpoints);
   ~ReplicaThread();

@@ -55,8 +55,14 @@ class RingChannel final : public encode::PacketSink, public book::MessageSink {
     return more;
   }
   void heartbeat(std::uint64_t error = 0) {
-    packets_.heartbeat({sequencer_.next_sequence(), sequencer_.input_position(), sequencer_.event_time_ns(),
-                        book_.digest() + error, sequencer_.next_sequence() > 1, false, 1, {}});
+    packets_.heartbeat({sequencer_.next_sequence(),
+                        sequencer_.input_position(),
+                        sequencer_.event_time_ns(),
+                        book_.digest() + error,
+                        sequencer_.next_sequence() > 1,
+                        false,
+                        1,
+                        {}});
     ring_.heartbeat(static_cast<std::uint64_t>(io::monotonic_ns()));
   }
   void end() { ring_.end(); }

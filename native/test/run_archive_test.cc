@@ -98,7 +98,8 @@ struct Ring {
   RingMemory memory{capacity};
   BroadcastWriter writer;
   std::uint64_t next;
-  explicit Ring(std::uint64_t first = 1) : writer(memory.data(), capacity, 3, session, 1, 1, {0, {}, first}), next(first) {}
+  explicit Ring(std::uint64_t first = 1)
+      : writer(memory.data(), capacity, 3, session, 1, 1, {0, {}, first}), next(first) {}
   void write(std::uint64_t count) {
     const auto bytes = datagram_of(next, count);
     writer.write({bytes.data(), 16}, {bytes.data() + 16, bytes.size() - 16}, bytes.size(), next, count);

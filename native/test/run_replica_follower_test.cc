@@ -48,8 +48,13 @@ class OneCheckpoint final : public run::CheckpointStore {
     encode::SnapshotWriter writer;
     bytes.clear();
     sequence = follower.replica().sequence();
-    const encode::SnapshotStamp stamp{RingChannel::channel, follower.session(), 1, sequence,
-                                      follower.replica().position(), follower.replica().event_time_ns(), 0};
+    const encode::SnapshotStamp stamp{RingChannel::channel,
+                                      follower.session(),
+                                      1,
+                                      sequence,
+                                      follower.replica().position(),
+                                      follower.replica().event_time_ns(),
+                                      0};
     writer.write(follower.replica(), stamp, {},
                  [&](std::span<const std::uint8_t> one) { bytes.insert(bytes.end(), one.begin(), one.end()); });
   }
@@ -88,8 +93,8 @@ TEST(replicaThatComesLateBeginsWhereTheRingBegins) {
 
 TEST(lappedReplicaCatchesUpFromTheJournal) {
   RingChannel channel(ring_small, 7, small_flow(seed(), 0));
-  ReplicaFollower follower(channel.place(), channel_limits(), 1,
-                           std::make_unique<MemoryPast>(channel.journal(), 7), nullptr);
+  ReplicaFollower follower(channel.place(), channel_limits(), 1, std::make_unique<MemoryPast>(channel.journal(), 7),
+                           nullptr);
   Steps steps;
   for (int round = 0; round < 5; ++round) {
     channel.take(5'000);  // several times the ring
@@ -171,8 +176,8 @@ TEST(replicaWaitsForAJournalThatIsBehind) {
 
 TEST(replicaWhoseDigestDiffersBeginsAnewByItself) {
   RingChannel channel(ring_small, 7, small_flow(seed(), 0));
-  ReplicaFollower follower(channel.place(), channel_limits(), 1,
-                           std::make_unique<MemoryPast>(channel.journal(), 7), nullptr);
+  ReplicaFollower follower(channel.place(), channel_limits(), 1, std::make_unique<MemoryPast>(channel.journal(), 7),
+                           nullptr);
   Steps steps;
   channel.take(3'000);
   steps.run(follower);
