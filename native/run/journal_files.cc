@@ -11,6 +11,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <optional>
+#include <stdexcept>
 #include <string_view>
 #include <system_error>
 #include <utility>
@@ -125,16 +126,19 @@ JournalPlaces journal_places(const std::string& folder) {
   return {folder, within_state ? above + "/checkpoints" : "", within_state ? above + "/lock" : ""};
 }
 
-bool take_lock(const std::string& path, io::FileDescriptor& held) {
-  if (path.empty()) return false;
+io::FileDescriptor take_lock(const std::string& path) {
+  if (path.empty()) return {};
   io::FileDescriptor file(open(path.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
   if (!file.open()) fail("open", path);
-  if (flock(file.get(), LOCK_EX | LOCK_NB) == 0) {
-    held = std::move(file);
-    return false;
-  }
-  if (errno == EWOULDBLOCK) return true;
-  fail("lock", path);
+  if (flock(file.get(), LOCK_EX | LOCK_NB) == 0) return file;
+  if (errno != EWOULDBLOCK) fail("lock", path);
+  throw std::runtime_error(path + " is held: a distributor is running on this folder, or another tool");
+}
+
+bool is_locked(const std::string& path) {
+  if (path.empty()) return false;
+  const io::FileDescriptor file(open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
+  return file.open() && flock(file.get(), LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
 }
 
 std::vector<std::uint8_t> read_whole_file(const std::string& path, std::uint64_t bytes_max) {

@@ -45,8 +45,12 @@ struct JournalPlaces {
 // Throws std::system_error where there is no such folder.
 JournalPlaces journal_places(const std::string& folder);
 
-// True when a running distributor (or a tool) holds the lock. `held` keeps it where it was free.
-bool take_lock(const std::string& path, io::FileDescriptor& held);
+// Held by whoever changes a state folder: the distributor while it runs, a tool while it repairs or prunes.
+// Throws std::runtime_error where another one holds it, std::system_error where it cannot be opened. An empty path:
+// none.
+io::FileDescriptor take_lock(const std::string& path);
+// Looks without taking it; takes it in passing, so ask only where it matters.
+bool is_locked(const std::string& path);
 
 // A whole file, at most `bytes_max` of it. Throws std::system_error.
 std::vector<std::uint8_t> read_whole_file(const std::string& path, std::uint64_t bytes_max);

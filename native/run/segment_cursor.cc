@@ -38,17 +38,19 @@ std::uint64_t SegmentCursor::size() const {
 std::span<const std::uint8_t> SegmentCursor::look(std::size_t wanted) {
   const auto* bytes = reinterpret_cast<const std::uint8_t*>(buffer_.data());
   const std::uint64_t end = buffer_offset_ + buffered_;
-  if (offset_ >= buffer_offset_ && offset_ < end && end - offset_ >= wanted) {
+  if (offset_ >= buffer_offset_ && offset_ < end && (end - offset_ >= wanted || (buffered_to_end_ && wanted != anew))) {
     return {bytes + (offset_ - buffer_offset_), static_cast<std::size_t>(end - offset_)};
   }
   if (buffer_.empty()) buffer_.resize(buffer_bytes / 8);
   buffer_offset_ = offset_;
   buffered_ = 0;
+  buffered_to_end_ = false;
   while (buffered_ < buffer_bytes) {
     const ssize_t got = pread(file_.get(), reinterpret_cast<std::uint8_t*>(buffer_.data()) + buffered_,
                               buffer_bytes - buffered_, static_cast<off_t>(buffer_offset_ + buffered_));
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) throw std::system_error(errno, std::generic_category(), "read " + segment_file_name(name_));
+    buffered_to_end_ = got == 0;
     if (got == 0) break;
     buffered_ += static_cast<std::size_t>(got);
   }

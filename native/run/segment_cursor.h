@@ -37,7 +37,8 @@ class SegmentCursor {
  private:
   static constexpr std::size_t buffer_bytes = 256 * 1024;
 
-  // What is buffered from offset_ on where that is at least `wanted` bytes; else read anew, up to the file's end.
+  // What is buffered from offset_ on where that is at least `wanted` bytes or reaches the file's end;
+  // else read anew.
   std::span<const std::uint8_t> look(std::size_t wanted);
   journal::Place place() const { return {name_.session, name_.number, offset_}; }
 
@@ -47,6 +48,7 @@ class SegmentCursor {
   std::vector<std::uint64_t> buffer_;  // words: records are read in place, aligned to 8
   std::uint64_t buffer_offset_ = 0;
   std::size_t buffered_ = 0;
+  bool buffered_to_end_ = false;  // as the file's end was then
 };
 
 }  // namespace depthcast::run

@@ -100,6 +100,13 @@ int SegmentWriter::close(std::int64_t now_ns, bool durable) {
   return error;
 }
 
+int SegmentWriter::close_open() {
+  int error = write();
+  if (error == 0) error = sync();
+  if (error == 0) close_files();
+  return error;
+}
+
 void SegmentWriter::abandon() {
   if (file_ < 0) return;
   staged_.clear();

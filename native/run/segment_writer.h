@@ -46,6 +46,7 @@ class SegmentWriter {
 
   bool is_open() const { return file_ >= 0; }
   std::uint64_t bytes() const { return written_ + staged_.size(); }  // staged ones included
+  std::size_t staged_bytes() const { return staged_.size(); }
   const journal::SegmentTally& tally() const { return tally_; }
   const SegmentName& name() const { return name_; }
 
@@ -55,6 +56,8 @@ class SegmentWriter {
   int sync();
   // The end record; then, with `durable`, everything to the disk, the folder included.
   int close(std::int64_t now_ns, bool durable);
+  // Without an end record, for one that is to go on.
+  int close_open();
   // Takes back what was added and not yet written whole, and leaves the segment without an end record.
   void abandon();
   // Errors of the index: it is given up then, and can be made anew.

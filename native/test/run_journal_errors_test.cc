@@ -1,0 +1,206 @@
+// A disk that is full or broken: the feed goes on, the operator is told, and what is lost is named.
+#include <atomic>
+#include <cerrno>
+#include <chrono>
+#include <limits>
+#include <string>
+#include <system_error>
+#include <thread>
+
+#include "run/journal_tools.h"
+#include "test/journal_scratch.h"
+#include "test/run_channel.h"
+#include "test/test_runner.h"
+
+namespace depthcast::test {
+namespace {
+
+using run::JournalCounter;
+using run::JournalWriter;
+
+const std::atomic<bool> go_on{false};
+
+// Fails as it is told, deterministically. Set before, or from another thread while, it is used.
+class FaultyStorage final : public io::Storage {
+ public:
+  std::atomic<std::uint64_t> bytes_free{std::numeric_limits<std::uint64_t>::max()};
+  std::atomic<int> sync_errors{0};  // how many more syncs fail
+  std::atomic<bool> read_only{false};
+
+  int create(const std::string& path) override {
+    if (!read_only.load()) return Storage::create(path);
+    errno = EROFS;
+    return -1;
+  }
+  std::ptrdiff_t write(int file, const void* bytes, std::size_t size, std::uint64_t offset) override {
+    const std::uint64_t free = bytes_free.load();
+    if (free == 0) {
+      errno = ENOSPC;
+      return -1;
+    }
+    // As much as there is room for, as a file system does.
+    const std::size_t taken = static_cast<std::size_t>(std::min<std::uint64_t>(size, free));
+    if (free != std::numeric_limits<std::uint64_t>::max()) bytes_free.store(free - taken);
+    return Storage::write(file, bytes, taken, offset);
+  }
+  int sync(int file) override {
+    if (sync_errors.load() == 0) return Storage::sync(file);
+    sync_errors.fetch_sub(1);
+    errno = EIO;
+    return -1;
+  }
+};
+
+std::uint64_t faults(const std::string& folder) {
+  return run::verify_journal(run::journal_places(folder), go_on).faults_total;
+}
+
+TEST(journalLosesNothingWhereADiskIsFullForLessThanTheRingHolds) {
+  const ScratchFolder folder;
+  JournalPackets packets;
+  JournalRing ring;
+  FaultyStorage storage;
+  run::JournalOptions options = journal_options(folder / "journal");
+  options.storage = &storage;
+  JournalWriter writer(options, ring.data(), ring.size());
+  writer.start();
+  ring.write(packets.numbered(2));
+  CHECK(wait_until([&] { return figure(writer, JournalCounter::sequence) == 2; }));
+  storage.bytes_free.store(100);  // part of a record
+  ring.write(packets.numbered(3));
+  CHECK(wait_until([&] { return figure(writer, JournalCounter::write_errors) >= 2; }));
+  CHECK_EQUAL(figure(writer, JournalCounter::failing), 1U);
+  CHECK_EQUAL(figure(writer, JournalCounter::last_error), static_cast<std::uint64_t>(ENOSPC));
+  CHECK_EQUAL(told(folder / "journal"), "1-2");
+  ring.write(packets.numbered(4));
+  storage.bytes_free.store(std::numeric_limits<std::uint64_t>::max());
+  CHECK(wait_until([&] { return figure(writer, JournalCounter::sequence) == 9; }));
+  CHECK(wait_until([&] { return figure(writer, JournalCounter::failing) == 0; }));
+  writer.stop();
+  CHECK_EQUAL(told(folder / "journal"), "1-2 3-5 6-9");
+  CHECK_EQUAL(figure(writer, JournalCounter::missing_messages), 0U);
+  CHECK_EQUAL(run::list_segments(folder / "journal").size(), 2U);
+  CHECK_EQUAL(faults(folder / "journal"), 0U);
+}
+
+TEST(journalRecordsAHoleWhereADiskIsFullForLonger) {
+  const ScratchFolder folder;
+  JournalPackets packets;
+  JournalRing ring(1 << 16);
+  FaultyStorage storage;
+  run::JournalOptions options = journal_options(folder / "journal");
+  options.storage = &storage;
+  options.batch_bytes = 4'096;
+  JournalWriter writer(options, ring.data(), ring.size());
+  writer.start();
+  ring.write(packets.numbered(2));
+  CHECK(wait_until([&] { return figure(writer, JournalCounter::sequence) == 2; }));
+  storage.bytes_free.store(0);
+  ring.write(packets.numbered(1));
+  CHECK(wait_until([&] { return figure(writer, JournalCounter::failing) == 1; }));
+  for (int count = 0; count < 400; ++count) ring.write(packets.numbered(5));
+  storage.bytes_free.store(std::numeric_limits<std::uint64_t>::max());
+  CHECK(wait_until([&] { return figure(writer, JournalCounter::sequence) == 2'003; }));
+  writer.stop();
+  CHECK_EQUAL(faults(folder / "journal"), 0U);
+  const auto verification = run::verify_journal(run::journal_places(folder / "journal"), go_on);
+  REQUIRE_EQUAL(verification.holes.size(), 1U);
+  const journal::Hole& hole = verification.holes[0].hole;
+  CHECK(hole.reason == journal::HoleReason::write_error);
+  CHECK_EQUAL(figure(writer, JournalCounter::missing_messages), hole.last - hole.first + 1);
+  CHECK_EQUAL(verification.messages + hole.last - hole.first + 1, 2'003U);
+}
+
+TEST(journalBeginsANewSegmentWhereFsyncFails) {
+  const ScratchFolder folder;
+  JournalPackets packets;
+  JournalRing ring;
+  FaultyStorage storage;
+  run::JournalOptions options = journal_options(folder / "journal");
+  options.storage = &storage;
+  options.fsync = run::FsyncPolicy::every_batch;
+  JournalWriter writer(options, ring.data(), ring.size());
+  writer.start();
+  ring.write(packets.numbered(1));
+  CHECK(wait_until([&] { return figure(writer, JournalCounter::sequence_durable) == 1; }));
+  storage.sync_errors.store(1);
+  ring.write(packets.numbered(1));
+  CHECK(wait_until([&] { return figure(writer, JournalCounter::write_errors) == 1; }));
+  CHECK_EQUAL(figure(writer, JournalCounter::last_error), static_cast<std::uint64_t>(EIO));
+  ring.write(packets.numbered(1));
+  CHECK(wait_until([&] { return figure(writer, JournalCounter::sequence_durable) == 3; }));
+  writer.stop();
+  CHECK_EQUAL(told(folder / "journal"), "1 2 3");
+  CHECK_EQUAL(run::list_segments(folder / "journal").size(), 2U);
+  CHECK_EQUAL(faults(folder / "journal"), 0U);
+}
+
+TEST(journalGivesUpAtItsEndWhatItCannotWrite) {
+  const ScratchFolder folder;
+  JournalPackets packets;
+  JournalRing ring;
+  FaultyStorage storage;
+  run::JournalOptions options = journal_options(folder / "journal");
+  options.storage = &storage;
+  JournalWriter writer(options, ring.data(), ring.size());
+  writer.start();
+  storage.read_only.store(true);
+  ring.write(packets.numbered(7));
+  CHECK(wait_until([&] { return figure(writer, JournalCounter::failing) == 1; }));
+  writer.stop();
+  CHECK_EQUAL(figure(writer, JournalCounter::missing_messages), 7U);
+  CHECK_EQUAL(figure(writer, JournalCounter::last_error), static_cast<std::uint64_t>(EROFS));
+  CHECK_THROWS(
+      [&] {
+        JournalWriter other(options, nullptr, 0);
+        other.append(JournalPackets().numbered(1));
+        other.flush();
+      }(),
+      std::system_error, "write the journal");
+}
+
+TEST(journalIsReadWhileItIsWritten) {
+  const ScratchFolder folder;
+  JournalRing ring;
+  run::JournalOptions options = journal_options(folder / "journal");
+  options.segment_bytes = 50'000;
+  options.batch_bytes = 3'000;
+  JournalWriter writer(options, ring.data(), ring.size());
+  writer.start();
+  const std::uint64_t wanted = work(20'000);
+  std::atomic<std::uint64_t> read_upto{0};  // figures only
+  std::string problem;
+  std::thread follower([&] {
+    run::JournalReader reader(folder / "journal");
+    run::JournalRecord record;
+    while (!reader.seek(journal_session, 1)) std::this_thread::yield();
+    const auto start = std::chrono::steady_clock::now();
+    std::uint64_t next = 1;
+    while (next <= wanted && problem.empty()) {
+      const run::JournalRead read = reader.next(record);
+      if (read == run::JournalRead::end) {
+        if (std::chrono::steady_clock::now() - start > std::chrono::seconds(60)) problem = "nothing more came";
+        std::this_thread::yield();
+        continue;
+      }
+      if (read == run::JournalRead::damaged) problem = "damaged at " + std::to_string(record.offset);
+      if (record.first_sequence != next) problem = "wrong number after " + std::to_string(next);
+      next = record.last_sequence + 1;
+      read_upto.store(next, std::memory_order_relaxed);
+    }
+  });
+  JournalPackets packets;
+  while (packets.next() <= wanted) {
+    // Not lapped: the reader's work is the matter here.
+    CHECK(wait_until([&] { return figure(writer, JournalCounter::sequence) + 3'000 > packets.next(); }));
+    ring.write(packets.numbered(1 + static_cast<std::uint32_t>(packets.next() % 9)));
+  }
+  follower.join();
+  CHECK_EQUAL(problem, "");
+  writer.stop();
+  CHECK(figure(writer, JournalCounter::segments) > 1);
+  CHECK_EQUAL(faults(folder / "journal"), 0U);
+}
+
+}  // namespace
+}  // namespace depthcast::test
