@@ -241,7 +241,7 @@ TEST(sessionIsNotContinuedWhereThatCannotBeProved) {
   const std::string state = folder / "state";
   const auto interrupt = [&] {
     std::filesystem::remove_all(state);
-    REQUIRE_EQUAL(live(state, options, flow, 100'000, record, std::chrono::seconds(20), "send:40"), -SIGKILL);
+    REQUIRE_EQUAL(live(state, options, flow, 100'000, record, std::chrono::seconds(20), "send:12"), -SIGKILL);
   };
   const auto reason_for = [&](PublisherOptions changed, std::uint64_t wanted = 0) {
     const auto opened = open_state(state, changed, wanted);
@@ -320,7 +320,7 @@ TEST(sessionEndsWhereTheSourceContradictsWhatWasPublished) {
   LineRecord record(line);
   const PublisherOptions options = options_of(line);
   const std::string state = folder / "state";
-  REQUIRE_EQUAL(live(state, options, small_flow(seed(), 20'000), 100'000, record, std::chrono::seconds(20), "send:60"),
+  REQUIRE_EQUAL(live(state, options, small_flow(seed(), 20'000), 100'000, record, std::chrono::seconds(20), "send:15"),
                 -SIGKILL);
   const auto last = static_cast<std::uint64_t>(record.said.size() - 1);
   Life life(state, options, small_flow(seed() + 1, 20'000), 0);
