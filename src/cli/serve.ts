@@ -14,8 +14,9 @@ const start_ms_max = 2_000;
 
 /** Figures of a distributor in the words of the status line. */
 function statusOf(distributor: Distributor, stats: DistributorStats): ServeStatus {
-  const { counters } = stats;
+  const { counters, journal } = stats;
   const errno = Number(counters.lastErrorA || counters.lastErrorB || 0n);
+  const journalErrno = Number(journal.lastError ?? 0n);
   const skipped = Object.entries(counters).filter(([name]) => refused_pattern.test(name));
   const waiting = stats.position === 0n ? distributor.options.waitSubscribers - stats.subscribers : 0;
   return {
@@ -29,6 +30,9 @@ function statusOf(distributor: Distributor, stats: DistributorStats): ServeStatu
     waitingFor: Math.max(0, waiting),
     liveOrders: counters.liveOrders ?? 0n,
     skipped: skipped.reduce((sum, [, count]) => sum + count, 0n),
+    journalMissing: journal.missingMessages ?? 0n,
+    journalErrors: journal.writeErrors ?? 0n,
+    journalErrorLast: journalErrno === 0 ? '' : getSystemErrorName(-journalErrno),
   };
 }
 

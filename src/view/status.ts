@@ -50,6 +50,11 @@ export interface ServeStatus {
   liveOrders: bigint;
   /** Messages of the source that were skipped: unknown references and the like. */
   skipped: bigint;
+  /** Messages that the journal does not have, and errors of writing it. */
+  journalMissing?: bigint;
+  journalErrors?: bigint;
+  /** Name of the last such error; empty where there was none. */
+  journalErrorLast?: string;
 }
 
 interface Cell {
@@ -153,6 +158,9 @@ export function serveLine(status: ServeStatus): string {
     counted(status.subscribers, 'subscriber'),
   ];
   if (status.skipped > 0n) parts.push(`${grouped(status.skipped)} source messages skipped`);
+  const { journalMissing = 0n, journalErrors = 0n, journalErrorLast = '' } = status;
+  if (journalMissing > 0n) parts.push(`${grouped(journalMissing)} messages not in the journal`);
+  if (journalErrors > 0n) parts.push(`${grouped(journalErrors)} journal errors (${journalErrorLast})`);
   if (status.waitingFor > 0) parts.unshift(`waiting for ${counted(status.waitingFor, 'more subscriber')}`);
   return parts.join(', ');
 }
