@@ -11,7 +11,6 @@
 #include <cstdio>
 #include <filesystem>
 #include <optional>
-#include <stdexcept>
 #include <string_view>
 #include <system_error>
 #include <utility>
@@ -126,13 +125,16 @@ JournalPlaces journal_places(const std::string& folder) {
   return {folder, within_state ? above + "/checkpoints" : "", within_state ? above + "/lock" : ""};
 }
 
-io::FileDescriptor take_lock(const std::string& path) {
-  if (path.empty()) return {};
+bool take_lock(const std::string& path, io::FileDescriptor& held) {
+  if (path.empty()) return false;
   io::FileDescriptor file(open(path.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
   if (!file.open()) fail("open", path);
-  if (flock(file.get(), LOCK_EX | LOCK_NB) == 0) return file;
-  if (errno != EWOULDBLOCK) fail("lock", path);
-  throw std::runtime_error(path + " is held: a distributor is running on this folder, or another tool");
+  if (flock(file.get(), LOCK_EX | LOCK_NB) == 0) {
+    held = std::move(file);
+    return false;
+  }
+  if (errno == EWOULDBLOCK) return true;
+  fail("lock", path);
 }
 
 bool is_locked(const std::string& path) {

@@ -45,10 +45,9 @@ struct JournalPlaces {
 // Throws std::system_error where there is no such folder.
 JournalPlaces journal_places(const std::string& folder);
 
-// Held by whoever changes a state folder: the distributor while it runs, a tool while it repairs or prunes.
-// Throws std::runtime_error where another one holds it, std::system_error where it cannot be opened. An empty path:
-// none.
-io::FileDescriptor take_lock(const std::string& path);
+// Held by whoever changes a state folder: the distributor while it runs, a tool while it repairs or prunes. True where
+// another one holds it; `held` keeps it where it was free. Throws std::system_error where it cannot be opened.
+bool take_lock(const std::string& path, io::FileDescriptor& held);
 // Looks without taking it; takes it in passing, so ask only where it matters.
 bool is_locked(const std::string& path);
 

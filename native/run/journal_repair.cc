@@ -21,6 +21,13 @@ void require(int error, const std::string& step, const std::string& path) {
   if (error != 0) throw std::system_error(error, std::generic_category(), step + " " + path);
 }
 
+// For whoever is to change something.
+io::FileDescriptor lock_for_change(const JournalPlaces& places) {
+  io::FileDescriptor held;
+  if (!take_lock(places.lock, held)) return held;
+  throw std::runtime_error(places.lock + " is held: a distributor is running on this folder, or another tool");
+}
+
 class Repairer {
  public:
   Repairer(const JournalPlaces& places, bool keep_damaged, const std::atomic<bool>& stop)
@@ -217,13 +224,13 @@ class Repairer {
 
 std::vector<JournalRepair> repair_journal(const JournalPlaces& places, bool keep_damaged,
                                           const std::atomic<bool>& stop) {
-  const io::FileDescriptor lock = take_lock(places.lock);
+  const io::FileDescriptor lock = lock_for_change(places);
   return Repairer(places, keep_damaged, stop).run();
 }
 
 std::vector<SegmentFile> prune_journal(const JournalPlaces& places, const Retention& retention, bool dry_run) {
   io::FileDescriptor lock;
-  if (!dry_run) lock = take_lock(places.lock);
+  if (!dry_run) lock = lock_for_change(places);
   const std::vector<SegmentFile> files = segments_to_remove(places.journal, retention, io::realtime_ns());
   if (dry_run) return files;
   for (const SegmentFile& file : files) {
