@@ -312,6 +312,86 @@ export interface NativeBooks {
   depth: DepthFunction;
 }
 
+/** What a replica needs, where there is one. */
+export interface NativeReplicaOptions extends NativeLimits {
+  channel: number;
+  datagramBytes: number;
+  /** So long one snapshot serves all who ask. */
+  ageMs: number;
+  /** Between two checkpoints; 0: none. */
+  checkpointMs: number;
+  checkpointsKept: number;
+  wait: WaitStrategyName;
+  core: number;
+  /** The snapshot group. */
+  line: { group: string; port: number; interface: string; bytesPerSecond: number } | null;
+  ttl: number;
+  loop: boolean;
+  segmentation: boolean;
+}
+
+export interface NativeRecoveryOptions {
+  /** A publisher of this thread; its ring stays until the recovery is closed. Null: the ring is a file. */
+  publisher: NativePublisher | null;
+  /** Where there is none yet, or another one later, it is looked for again. */
+  ringPath: string;
+  /** Empty: none. */
+  journalFolder: string;
+  checkpointsFolder: string;
+  replica: NativeReplicaOptions | null;
+}
+
+export interface NativeArchiveState {
+  channel: number;
+  /** 0: there is no ring yet. */
+  session: bigint;
+  /** Number that the next message will carry. */
+  next: bigint;
+  /** Lowest number that can be had; `next` where there is none. */
+  oldest: bigint;
+  ended: boolean;
+}
+
+export interface NativeArchiveRead {
+  status: 'ok' | 'too_low' | 'too_high' | 'unavailable' | 'wrong_session';
+  /** First number that was not given; with `ok` and next <= last, the bound was reached: ask again from there. */
+  next: bigint;
+  /** Where status is not ok: it holds from `next` to here. */
+  until: bigint;
+  datagrams: number;
+  /** `reserve` zero bytes, then whole datagrams. */
+  frame: Uint8Array;
+}
+
+export interface NativeSnapshot {
+  /** For sliceSnapshot(); its memory stays until releaseSnapshot(). */
+  handle: number;
+  session: bigint;
+  /** Last number that it includes. */
+  sequence: bigint;
+  bytes: number;
+}
+
+/** The past of one channel and its snapshots. */
+export interface NativeRecovery {
+  /** At most 16 MiB in one call, but always one datagram where there is one. */
+  read(session: bigint, first: bigint, last: bigint, bytesMax: number, reserve: number): NativeArchiveRead;
+  /** Notices another ring, at most ten times a second. */
+  state(): NativeArchiveState;
+  /**
+   * False: too many wait, nothing follows. `before` not 0: from a checkpoint at or below that number. An empty list:
+   * every instrument. The answer comes by onSnapshot with this id.
+   */
+  requestSnapshot(id: number, sequenceMin: bigint, before: bigint, instruments: Uint32Array): boolean;
+  /** `reserve` zero bytes, then whole datagrams from `offset` on; none at the end. Undefined: released. */
+  sliceSnapshot(handle: number, offset: number, bytesMax: number, reserve: number): Uint8Array | undefined;
+  releaseSnapshot(handle: number): void;
+  /** Figures in the order of recoveryCounterNames. */
+  counters(out: BigUint64Array): void;
+  /** Ends the replica and frees every snapshot. Any number of times, at any moment. */
+  close(): void;
+}
+
 export interface NativeReplayOptions extends NativeLimits {
   /** A folder; or, where itchDescriptor is a number, not used. */
   journal: string;
@@ -405,6 +485,11 @@ export interface NativeInspection {
 export interface Addon {
   Publisher: new (options: NativePublisherOptions, onEnd: (end: NativeSourceEnd) => void) => NativePublisher;
   Subscriber: new (options: NativeSubscriberOptions, columns: UpdateColumns, onWake: () => void) => NativeSubscriber;
+  /** `onSnapshot(id, snapshot, waitMs)`: null with a wait: come back then; null with 0: there will be none. */
+  Recovery: new (
+    options: NativeRecoveryOptions,
+    onSnapshot: (id: number, snapshot: NativeSnapshot | null, waitMs: number) => void,
+  ) => NativeRecovery;
   Books: new (limits: NativeLimits) => NativeBooks;
   Replayer: new (options: NativeReplayOptions, columns: UpdateColumns) => NativeReplayer;
   /** Reads a whole ITCH file on a thread of its own; the addon owns the descriptor from now on. */
@@ -416,6 +501,7 @@ export interface Addon {
   crc32c(bytes: Uint8Array): number;
   publisherCounterNames: string[];
   journalCounterNames: string[];
+  recoveryCounterNames: string[];
   subscriberCounterNames: string[];
   applyResultNames: string[];
   /** Upper value in ns of each latency bucket. */

@@ -1,6 +1,7 @@
 // What the addon exports: `Addon` of src/native.ts. No state outside the environment that loads it.
 #include <napi.h>
 
+#include "binding/archive_binding.h"
 #include "binding/books_binding.h"
 #include "binding/file_tasks.h"
 #include "binding/publisher_binding.h"
@@ -33,12 +34,14 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("Subscriber", SubscriberBinding::define(env));
   exports.Set("Books", BooksBinding::define(env));
   exports.Set("Replayer", ReplayBinding::define(env));
+  exports.Set("Recovery", ArchiveBinding::define(env));
   exports.Set("inspectItch", Napi::Function::New(env, inspect_itch));
   exports.Set("simulateToFile", Napi::Function::New(env, simulate_to_file));
   exports.Set("pipe", Napi::Function::New(env, make_pipe));
   exports.Set("crc32c", Napi::Function::New(env, checksum));
   exports.Set("publisherCounterNames", text_array(env, run::publisher_counter_names()));
   exports.Set("journalCounterNames", text_array(env, run::journal_counter_names()));
+  exports.Set("recoveryCounterNames", text_array(env, recovery_counter_names()));
   exports.Set("subscriberCounterNames", text_array(env, run::subscriber_counter_names()));
   std::vector<std::string> results;
   for (std::size_t result = 0; result < book::apply_results; ++result) {

@@ -87,8 +87,23 @@ Napi::Function PublisherBinding::define(Napi::Env env) {
        InstanceMethod<&PublisherBinding::journal_counters>("journalCounters")});
 }
 
+namespace {
+
+// Any number of our own: what is unwrapped is what was wrapped.
+constexpr napi_type_tag publisher_tag = {0x6465707468636173ULL, 0x7075626c69736801ULL};
+
+}  // namespace
+
+PublisherBinding& PublisherBinding::of(Napi::Env env, const Napi::Value& value) {
+  bool tagged = false;
+  if (value.IsObject()) napi_check_object_type_tag(env, value, &publisher_tag, &tagged);
+  if (!tagged) throw_type(env, "publisher must be a Publisher");
+  return *Unwrap(value.As<Napi::Object>());
+}
+
 PublisherBinding::PublisherBinding(const Napi::CallbackInfo& info) : Napi::ObjectWrap<PublisherBinding>(info) {
   const Napi::Env env = info.Env();
+  napi_type_tag_object(env, info.This(), &publisher_tag);
   guard(env, [&] {
     const Fields fields(env, info[0]);
     run::PublisherOptions options = read_options(fields);
@@ -97,7 +112,7 @@ PublisherBinding::PublisherBinding(const Napi::CallbackInfo& info) : Napi::Objec
       state_ = open_state(Fields(env, fields.get("state")), options);
       options.start = state_;
     }
-    publisher_ = std::make_unique<run::Publisher>(options, [this] {
+    publisher_ = std::make_shared<run::Publisher>(options, [this] {
       end_callback_.NonBlockingCall(
           [this](Napi::Env callback_env, Napi::Function callback) { tell_end(callback_env, callback); });
     });

@@ -20,8 +20,10 @@ class PublisherBinding final : public Napi::ObjectWrap<PublisherBinding> {
   ~PublisherBinding() override;
   // Waits for the threads. Any number of times.
   void shut_down();
-  // For readers of the ring on this thread; null once it is closed.
-  const run::Publisher* publisher() const { return publisher_.get(); }
+  // For readers of the ring; null once it is closed. Whoever keeps it keeps the ring, whose writer has ended by then.
+  std::shared_ptr<run::Publisher> publisher() const { return publisher_; }
+  // The native object of a JavaScript one; throws a TypeError where that is no Publisher.
+  static PublisherBinding& of(Napi::Env env, const Napi::Value& value);
 
  private:
   Napi::Value source_itch(const Napi::CallbackInfo& info);
@@ -45,7 +47,7 @@ class PublisherBinding final : public Napi::ObjectWrap<PublisherBinding> {
   // ring), the publisher (whose thread calls end_callback_), the state folder (whose lock covers them), the callback.
   Napi::ThreadSafeFunction end_callback_;
   std::shared_ptr<run::StateFolder> state_;
-  std::unique_ptr<run::Publisher> publisher_;
+  std::shared_ptr<run::Publisher> publisher_;
   std::unique_ptr<run::JournalWriter> journal_;
   std::unique_ptr<run::ItchSource> source_;
   bool started_ = false;

@@ -142,10 +142,11 @@ TEST(replicaThreadWritesCheckpointsAndGivesThemBack) {
   CHECK_EQUAL(run::list_checkpoints(scratch / "checkpoints").size(), 2U);
   const SnapshotAnswer answer = ask(replica, {0, channel.next() - 2, {}});
   REQUIRE(answer.generation != nullptr);
-  CHECK_EQUAL(answer.generation->sequence, first);
+  // Another one may have been written while the channel went on.
+  CHECK(answer.generation->sequence >= first && answer.generation->sequence <= channel.next() - 2);
   book::Replica loaded(channel_limits(), nullptr);
   CHECK_EQUAL(load(answer.generation->bytes, loaded, 7), "");
-  CHECK_EQUAL(loaded.sequence(), first);
+  CHECK_EQUAL(loaded.sequence(), answer.generation->sequence);
   replica.stop();
   // What it left is where another one begins.
   run::CheckpointFiles files(scratch / "checkpoints", 2);
