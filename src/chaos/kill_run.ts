@@ -30,7 +30,7 @@ const passes_max: Record<CrashPoint, number> = {
 };
 const load_ms_max = 400;
 const live_ms_max = 20_000;
-const reach_ms_max = 20_000;
+const reach_ms_max = 8_000;
 const quiet_ms = 150;
 
 export interface KillOptions {
