@@ -107,4 +107,6 @@ export const resumeOption = resumeToken
   .default(null)
   .describe('go on after this point: updates from the next number on, each once; null: from now');
 
+export type SnapshotOptions = z.output<typeof snapshotOptions>;
+export type RecoveryServiceOptions = z.output<typeof recoveryServiceOptions>;
 export type ResumeToken = z.output<typeof resumeToken>;

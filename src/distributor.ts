@@ -16,6 +16,7 @@ import {
 } from './native.js';
 import { nativeLimits } from './native_limits.js';
 import { CounterReader, RateMeter } from './rates.js';
+import { ChannelRecovery, type RecoveryStats } from './recovery/channel_recovery.js';
 import { forgetSource, identifySource, rememberSource, type SourceIdentity } from './state_file.js';
 
 export type { SourceEnd, SourceFault } from './distributor_end.js';
@@ -41,6 +42,8 @@ export interface DistributorStats {
   counters: Record<string, bigint>;
   /** Every figure of the journal by name; empty where there is no state folder. */
   journal: Record<string, bigint>;
+  /** Figures of the replica, the recovery service and the re-requests by UDP. */
+  recovery: RecoveryStats;
 }
 
 /** Where a distributor with a state folder began. */
@@ -75,6 +78,7 @@ export class Distributor extends EventEmitter<DistributorEvents> {
   /** Resolves when the source has ended and the end of the session was sent, or at close(). Never rejects. */
   readonly ended: Promise<SourceEnd>;
   readonly #directory = new InstrumentDirectory();
+  readonly #recovery: ChannelRecovery;
   readonly #rates = new RateMeter();
   #settleEnd!: (end: SourceEnd) => void;
   #end: SourceEnd | undefined;
@@ -96,6 +100,7 @@ export class Distributor extends EventEmitter<DistributorEvents> {
     super();
     this.options = parseOptions(serveOptions, options, 'serve options');
     this.#session = this.options.session || BigInt(Date.now()) * 1_000_000n;
+    this.#recovery = new ChannelRecovery(channelRecoveryOptions(this.options), this.options.control !== null);
     this.ended = new Promise((resolve) => {
       this.#settleEnd = resolve;
     });
@@ -114,7 +119,10 @@ export class Distributor extends EventEmitter<DistributorEvents> {
       await this.#openSource();
       await this.#openControl();
       if (this.#stopped()) throw new Error('this distributor was closed while it started');
-      this.#openPublisher();
+      const native = this.#openPublisher();
+      await this.#recovery.open({ publisher: native });
+      if (this.#stopped()) throw new Error('this distributor was closed while it started');
+      native.start();
       this.#phase = 'running';
       this.#awaitSubscribers();
     } catch (error) {
@@ -138,6 +146,7 @@ export class Distributor extends EventEmitter<DistributorEvents> {
     clearTimeout(this.#waitTimer);
     this.#takeDefinitions();
     this.#journal?.read();
+    this.#recovery.close();
     // The publisher first: unpacking must not end before its reader, as if the file had ended.
     const position = this.#readCounters().inputPosition ?? 0n;
     this.#native?.close();
@@ -183,6 +192,7 @@ export class Distributor extends EventEmitter<DistributorEvents> {
       subscribers: this.#server?.subscribers ?? 0,
       counters,
       journal: this.#journal?.read() ?? {},
+      recovery: this.#recovery.stats(),
     };
   }
 
@@ -219,15 +229,17 @@ export class Distributor extends EventEmitter<DistributorEvents> {
 
   async #openControl(): Promise<void> {
     if (this.options.control === null || this.#stopped()) return;
-    const server = new ControlServer(this.options.control, () => [
+    const channels = () => [
       {
         channel: this.options.channel,
         session: String(this.session),
         lineA: this.options.lineA,
         lineB: this.options.lineB,
         instruments: this.#directory.size,
+        ...this.#recovery.directory,
       },
-    ]);
+    ];
+    const server = new ControlServer(this.options.control, channels, this.#recovery.addRoutes);
     this.#server = server;
     server.on('subscribers', (count) => {
       this.emit('subscriber', count);
@@ -236,7 +248,7 @@ export class Distributor extends EventEmitter<DistributorEvents> {
     await server.start();
   }
 
-  #openPublisher(): void {
+  #openPublisher(): NativePublisher {
     const { options } = this;
     const identity = identifySource(options, Date.now());
     const native = new addon.Publisher(nativeOptions(options, this.session, identity), (end) => this.#nativeEnded(end));
@@ -257,9 +269,9 @@ export class Distributor extends EventEmitter<DistributorEvents> {
     };
     if (this.#file === undefined) native.sourceSimulate({ ...options.simulate, ...pacing });
     else native.sourceItch({ descriptor: this.#file.take(), ...pacing });
-    native.start();
     this.#definitionsTimer = setInterval(() => this.#takeDefinitions(), definitions_every_ms);
     this.#definitionsTimer.unref();
+    return native;
   }
 
   #awaitSubscribers(): void {
@@ -311,6 +323,24 @@ export class Distributor extends EventEmitter<DistributorEvents> {
       if (info !== undefined) this.emit('definition', info);
     }
   }
+}
+
+function channelRecoveryOptions(options: ServeOptions) {
+  const { channel, ttl, loop, segmentation, state, journal, snapshot, recovery, lineA, lineB } = options;
+  return {
+    channel,
+    interface: options.interface,
+    ttl,
+    loop,
+    segmentation,
+    datagramBytes: (lineA ?? lineB)?.datagramBytes ?? 1_400,
+    limits: nativeLimits(options.limits),
+    state,
+    checkpointMs: journal.checkpointMs,
+    checkpointsKept: journal.checkpointsKept,
+    snapshot,
+    recovery,
+  };
 }
 
 function nativeState({ state, session, journal }: ServeOptions): NativeState | null {

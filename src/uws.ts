@@ -7,7 +7,10 @@ export {
   type HttpRequest,
   type HttpResponse,
   type TemplatedApp,
+  type us_socket_context_t,
   us_socket_local_port,
+  type WebSocket,
+  type WebSocketBehavior,
 } from 'uWebSockets.js';
 
 /** Option of App.listen: another process that listens on the same port is an error. */

@@ -34,4 +34,10 @@ export interface DirectoryChannel {
   lineA: DirectoryLine | null;
   lineB: DirectoryLine | null;
   instruments: number;
+  /** Path of the recovery service on this server; null, or not told: none. So with what follows. */
+  recovery?: string | null;
+  /** UDP port of re-requests; null: none. */
+  recoveryUdpPort?: number | null;
+  /** Multicast group of the snapshot loop; null: none. */
+  snapshotLine?: DirectoryLine | null;
 }

@@ -29,6 +29,9 @@ export interface ControlCounters {
   left: number;
 }
 
+/** Adds routes of its own before the service listens. `refused` says why a request may not come in, if it may not. */
+export type AddRoutes = (app: TemplatedApp, refused: (request: HttpRequest) => string | undefined) => void;
+
 interface ControlServerEvents {
   /** The number of subscribers changed. */
   subscribers: [count: number];
@@ -42,6 +45,7 @@ export class ControlServer extends EventEmitter<ControlServerEvents> {
   readonly counters: ControlCounters = { requests: 0, refused: 0, joined: 0, left: 0 };
   readonly #url: URL;
   readonly #channels: () => DirectoryChannel[];
+  readonly #addRoutes: AddRoutes | undefined;
   readonly #registry = new SubscriberRegistry(lease_ms, subscribers_max);
   #app: TemplatedApp | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -51,8 +55,9 @@ export class ControlServer extends EventEmitter<ControlServerEvents> {
   #port = 0;
 
   /** `url`: where to listen; port 0 takes a free one. `channels` makes the directory; its first entry answers a join. */
-  constructor(url: string, channels: () => DirectoryChannel[]) {
+  constructor(url: string, channels: () => DirectoryChannel[], addRoutes?: AddRoutes) {
     super();
+    this.#addRoutes = addRoutes;
     this.#url = new URL(url);
     this.#channels = channels;
   }
@@ -79,6 +84,7 @@ export class ControlServer extends EventEmitter<ControlServerEvents> {
     );
     app.get('/channels', (response, request) => this.#handle(response, request, () => this.#directory(response)));
     app.get('/health', (response, request) => this.#handle(response, request, () => this.#health(response)));
+    this.#addRoutes?.(app, (request) => this.#refused(request));
     app.any('/*', (response, request) =>
       this.#handle(response, request, () => {
         const known = /^\/(subscribers\/[^/]+|channels|health)$/.test(request.getUrl());
@@ -121,15 +127,19 @@ export class ControlServer extends EventEmitter<ControlServerEvents> {
   }
 
   #handle(response: HttpResponse, request: HttpRequest, act: () => void): void {
+    const refused = this.#refused(request);
+    if (refused === undefined) act();
+    else this.#refuse(response, 403, refused);
+  }
+
+  #refused(request: HttpRequest): string | undefined {
     this.counters.requests++;
     const headers = {
       host: request.getHeader('host'),
       origin: request.getHeader('origin'),
       fetchSite: request.getHeader('sec-fetch-site'),
     };
-    const refused = refusal(headers, this.#url.hostname);
-    if (refused === undefined) act();
-    else this.#refuse(response, 403, refused);
+    return refusal(headers, this.#url.hostname);
   }
 
   #join(response: HttpResponse, request: HttpRequest): void {

@@ -1,0 +1,167 @@
+/** The recovery service on a WebSocket: sockets and timers around RecoveryState. docs/recovery.md, "Recovery service". */
+import { setImmediate as soon } from 'node:timers';
+import type { AddRoutes } from '../control/server.js';
+import type { NativeSnapshot } from '../native.js';
+import type { HttpRequest, HttpResponse, us_socket_context_t, WebSocket } from '../uws.js';
+import { close_codes, frame_bytes_max, recovery_path, text_bytes_max } from './protocol.js';
+import {
+  type ArchiveSource,
+  type RecoveryClient,
+  type RecoveryCounters,
+  type RecoverySocket,
+  RecoveryState,
+  type RecoveryStateOptions,
+  socket_buffered_max,
+} from './service_state.js';
+
+const tick_every_ms = 100;
+/** Without a word from the client for so long, pings included, it is gone. */
+const idle_s_max = 60;
+/** Bytes that a socket may ever have waiting; a client that only asks and never reads is closed at it. */
+const backpressure_max = socket_buffered_max + 4 * frame_bytes_max;
+
+interface SocketData {
+  client: RecoveryClient | undefined;
+}
+
+/**
+ * Threads: one. The source must outlive it: close() the service first. Work is done in turns of a few slices, between
+ * which the event loop goes round.
+ */
+export class RecoveryService {
+  #state: RecoveryState | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #pumping = false;
+  #pumpTimer: NodeJS.Timeout | undefined;
+  #closed = false;
+  #turnMsMax = 0;
+
+  /** From now on clients are let in; before, they are told to come back (503). Once. */
+  open(options: RecoveryStateOptions, source: ArchiveSource): void {
+    if (this.#closed) return;
+    const state = new RecoveryState(options, source, performance.now());
+    this.#state = state;
+    this.#timer = setInterval(() => {
+      state.tick(performance.now());
+      // A change of session may have ended what waited.
+      this.#pump();
+    }, tick_every_ms);
+    this.#timer.unref();
+  }
+
+  /** For the callback of addon.Recovery. */
+  readonly onSnapshot = (ticket: number, snapshot: NativeSnapshot | null, waitMs: number): void => {
+    if (this.#closed) return;
+    this.#state?.snapshotReady(ticket, snapshot, waitMs, performance.now());
+    this.#pump();
+  };
+
+  /** The route; for ControlServer. */
+  readonly addRoutes: AddRoutes = (app, refused) => {
+    app.ws<SocketData>(recovery_path, {
+      maxPayloadLength: text_bytes_max,
+      maxBackpressure: backpressure_max,
+      closeOnBackpressureLimit: true,
+      idleTimeout: idle_s_max,
+      sendPingsAutomatically: true,
+      upgrade: (response, request, context) => this.#upgrade(response, request, context, refused(request)),
+      open: (socket) => this.#opened(socket),
+      message: (socket, message, isBinary) => {
+        const { client } = socket.getUserData();
+        if (client === undefined) return;
+        // The memory is not ours after this call; the decoder copies.
+        const text = isBinary ? undefined : Buffer.from(message).toString('utf8');
+        this.#state?.message(client, text, performance.now());
+        this.#pump();
+      },
+      drain: (socket) => {
+        const { client } = socket.getUserData();
+        if (client === undefined) return;
+        this.#state?.drained(client, performance.now());
+        this.#pump();
+      },
+      close: (socket) => {
+        const { client } = socket.getUserData();
+        if (client !== undefined) this.#state?.closed(client);
+      },
+    });
+  };
+
+  /** Figures since start; `turnMsMax` is the longest piece of work. */
+  get counters(): (RecoveryCounters & { turnMsMax: number }) | undefined {
+    return this.#state && { ...this.#state.counters, turnMsMax: this.#turnMsMax };
+  }
+
+  /** Ends every socket. Before the server that it stands on. Any number of times. */
+  close(): void {
+    if (this.#closed) return;
+    this.#state?.closeAll();
+    this.#closed = true;
+    clearInterval(this.#timer);
+    clearTimeout(this.#pumpTimer);
+  }
+
+  #opened(socket: WebSocket<SocketData>): void {
+    const data = socket.getUserData();
+    data.client = this.#closed ? undefined : this.#state?.opened(socketOf(socket), performance.now());
+    if (data.client === undefined) socket.end(close_codes.too_many, 'too many clients');
+  }
+
+  /** Goes on until there is nothing to do, letting the event loop round between turns. */
+  #pump(): void {
+    if (this.#pumping || this.#closed) return;
+    this.#pumping = true;
+    clearTimeout(this.#pumpTimer);
+    this.#pumpTimer = undefined;
+    soon(() => this.#turn());
+  }
+
+  #turn(): void {
+    this.#pumping = false;
+    if (this.#closed || this.#state === undefined) return;
+    const begin_ms = performance.now();
+    const again_ms = this.#state.turn(begin_ms);
+    this.#turnMsMax = Math.max(this.#turnMsMax, performance.now() - begin_ms);
+    if (again_ms === 0) this.#pump();
+    else if (again_ms !== undefined) this.#pumpTimer ??= setTimeout(() => this.#pump(), again_ms);
+  }
+
+  #upgrade(
+    response: HttpResponse,
+    request: HttpRequest,
+    context: us_socket_context_t,
+    refused: string | undefined,
+  ): void {
+    if (refused !== undefined) refuse(response, '403 Forbidden', refused);
+    else if (this.#state === undefined || this.#closed)
+      refuse(response, '503 Service Unavailable', 'the service is not ready yet');
+    else upgrade(response, request, context);
+  }
+}
+
+function refuse(response: HttpResponse, status: string, error: string): void {
+  response.cork(() => {
+    response.writeStatus(status).writeHeader('content-type', 'application/json').end(JSON.stringify({ error }));
+  });
+}
+
+function upgrade(response: HttpResponse, request: HttpRequest, context: us_socket_context_t): void {
+  const data: SocketData = { client: undefined };
+  response.upgrade(
+    data,
+    request.getHeader('sec-websocket-key'),
+    request.getHeader('sec-websocket-protocol'),
+    request.getHeader('sec-websocket-extensions'),
+    context,
+  );
+}
+
+// RecoveryState uses a socket no more once it was told that it is closed.
+function socketOf(socket: WebSocket<SocketData>): RecoverySocket {
+  return {
+    sendText: (text) => void socket.send(text),
+    sendFrame: (frame) => void socket.send(frame as Uint8Array<ArrayBuffer>, true),
+    buffered: () => socket.getBufferedAmount(),
+    end: (code, reason) => void socket.end(code, reason),
+  };
+}
