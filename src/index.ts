@@ -33,6 +33,26 @@ export {
 export { type Dump, type DumpInstrument, type DumpLevel, type DumpOrder, makeDump, writeDump } from './dump.js';
 export { FeedBook } from './feed_book.js';
 export { FeedClient, type FeedClientEvents, type FeedState, type FeedStats, type SessionEnd } from './feed_client.js';
+export {
+  type JournalRepairOptions,
+  listJournal,
+  NotInJournalError,
+  pruneJournal,
+  readJournal,
+  repairJournal,
+  verifyJournal,
+} from './journal/journal.js';
+export type {
+  JournalCheckpoint,
+  JournalFault,
+  JournalHole,
+  JournalListing,
+  JournalRecord,
+  JournalRepair,
+  JournalSegment,
+  JournalSession,
+  JournalVerification,
+} from './journal/native_tools.js';
 export type { Histogram } from './latency.js';
 export { type ApplyResult, OrderBooks, type OrderInput, type OrderKey } from './order_book.js';
 export { Kind, message_flags, Side, type UpdateBatch } from './updates.js';

@@ -5,6 +5,7 @@
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { NativeJournalTools } from './journal/native_tools.js';
 
 export type WaitStrategyName = 'spin' | 'yield' | 'park';
 
@@ -482,7 +483,7 @@ export interface NativeInspection {
   fault: { offset: bigint; expected: string } | undefined;
 }
 
-export interface Addon {
+export interface Addon extends NativeJournalTools {
   Publisher: new (options: NativePublisherOptions, onEnd: (end: NativeSourceEnd) => void) => NativePublisher;
   Subscriber: new (options: NativeSubscriberOptions, columns: UpdateColumns, onWake: () => void) => NativeSubscriber;
   /** `onSnapshot(id, snapshot, waitMs)`: null with a wait: come back then; null with 0: there will be none. */

@@ -4,6 +4,7 @@
 #include "binding/archive_binding.h"
 #include "binding/books_binding.h"
 #include "binding/file_tasks.h"
+#include "binding/journal_binding.h"
 #include "binding/publisher_binding.h"
 #include "binding/replay_binding.h"
 #include "binding/subscriber_binding.h"
@@ -37,6 +38,7 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("Recovery", ArchiveBinding::define(env));
   exports.Set("inspectItch", Napi::Function::New(env, inspect_itch));
   exports.Set("simulateToFile", Napi::Function::New(env, simulate_to_file));
+  define_journal_tools(env, exports);
   exports.Set("pipe", Napi::Function::New(env, make_pipe));
   exports.Set("crc32c", Napi::Function::New(env, checksum));
   exports.Set("publisherCounterNames", text_array(env, run::publisher_counter_names()));

@@ -21,7 +21,10 @@ std::uint32_t packet_crc(std::span<const std::uint8_t> datagram) {
 
 Fault read_packet(const Place& place, RecordView& record) {
   if (packet_crc(record.payload) != record.header.payload_crc) return Fault::wrong_crc;
-  if (encode::read_packet(record.payload, record.packet) != encode::PacketStatus::ok) return Fault::wrong_packet;
+  const encode::PacketStatus status = encode::read_packet(record.payload, record.packet);
+  if (status != encode::PacketStatus::ok) {
+    return status == encode::PacketStatus::wrong_crc ? Fault::wrong_crc : Fault::wrong_packet;
+  }
   return record.packet.session == place.session ? Fault::none : Fault::wrong_session;
 }
 

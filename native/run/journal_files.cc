@@ -115,7 +115,9 @@ std::vector<CheckpointName> list_checkpoints(const std::string& folder) {
 
 JournalPlaces journal_places(const std::string& folder) {
   namespace fs = std::filesystem;
-  if (!fs::is_directory(folder)) throw std::system_error(ENOTDIR, std::generic_category(), folder);
+  if (!fs::is_directory(folder)) {
+    throw std::system_error(fs::exists(folder) ? ENOTDIR : ENOENT, std::generic_category(), "open " + folder);
+  }
   if (fs::is_directory(folder + "/journal")) {
     return {folder + "/journal", folder + "/checkpoints", folder + "/lock"};
   }

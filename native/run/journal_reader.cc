@@ -232,12 +232,13 @@ bool JournalReader::seek_oldest(std::uint64_t session) {
   return !segments.empty() && open_at(session, segments.front(), nullptr);
 }
 
-bool JournalReader::seek_place(std::uint64_t session, std::uint64_t segment, std::uint64_t offset) {
+bool JournalReader::seek_place(std::uint64_t session, const JournalPlace& place) {
   waiting_.reset();
   damage_segment_ = 0;
-  expected_ = 0;
-  if (!open(session, segment)) return false;
-  cursor_.go_to(std::max<std::uint64_t>(offset & ~(journal::record_alignment - 1), sizeof(journal::SegmentHeader)));
+  expected_ = place.expected;
+  if (!open(session, place.segment)) return false;
+  const std::uint64_t offset = place.offset & ~(journal::record_alignment - 1);
+  cursor_.go_to(std::max<std::uint64_t>(offset, sizeof(journal::SegmentHeader)));
   return true;
 }
 

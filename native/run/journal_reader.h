@@ -30,6 +30,12 @@ struct JournalRecord {
   std::uint64_t offset = 0;
 };
 
+struct JournalPlace {
+  std::uint64_t segment = 0;
+  std::uint64_t offset = 0;
+  std::uint64_t expected = 0;  // number that has to come there; 0: any
+};
+
 struct JournalSession {
   std::uint64_t session = 0;
   std::uint32_t channel = 0;
@@ -63,8 +69,9 @@ class JournalReader {
   bool seek_time(std::uint64_t session, std::int64_t time_ns);
   // Goes to the session's oldest record.
   bool seek_oldest(std::uint64_t session);
-  // Goes back to a place that a record told.
-  bool seek_place(std::uint64_t session, std::uint64_t segment, std::uint64_t offset);
+  // Where next() goes on, and back to there with any reader; false where that segment is gone.
+  JournalPlace place() const { return {cursor_.name().number, cursor_.offset(), expected_}; }
+  bool seek_place(std::uint64_t session, const JournalPlace& place);
 
   // Holes and packets come in ascending order and without overlap, save that a packet may begin with numbers that the
   // one before ended with.

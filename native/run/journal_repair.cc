@@ -239,34 +239,4 @@ std::vector<SegmentFile> prune_journal(const JournalPlaces& places, const Retent
   return files;
 }
 
-JournalListing list_journal(const JournalPlaces& places) {
-  JournalListing listing;
-  listing.sessions = JournalReader(places.journal).sessions();
-  for (const SegmentFile& file : list_segments(places.journal)) {
-    ListedSegment segment{file.name, file.bytes, file.changed_ns};
-    SegmentCursor cursor;
-    if (!cursor.open(places.journal, file.name)) continue;
-    segment.fault = cursor.header(segment.header);
-    constexpr std::uint64_t end_bytes = journal::record_bytes(sizeof(journal::SegmentEnd));
-    if (file.bytes >= sizeof(journal::SegmentHeader) + end_bytes) {
-      journal::RecordView record;
-      cursor.go_to(file.bytes - end_bytes);
-      if (cursor.offset() % journal::record_alignment == 0 && cursor.next(record) == journal::Fault::none &&
-          record.type == journal::RecordType::end) {
-        segment.closed = true;
-        segment.next_sequence = record.end.next_sequence;
-      }
-    }
-    listing.segments.push_back(segment);
-  }
-  if (places.checkpoints.empty()) return listing;
-  for (const CheckpointName& name : list_checkpoints(places.checkpoints)) {
-    std::error_code error;
-    const std::string path = places.checkpoints + '/' + checkpoint_file_name(name.session, name.sequence);
-    const std::uint64_t bytes = std::filesystem::file_size(path, error);
-    if (!error) listing.checkpoints.push_back({name, bytes});
-  }
-  return listing;
-}
-
 }  // namespace depthcast::run

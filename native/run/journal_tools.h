@@ -77,4 +77,31 @@ JournalListing list_journal(const JournalPlaces& places);
 // Removes (or with `dry_run` only names) what the retention does not keep. Throws as repair_journal does.
 std::vector<SegmentFile> prune_journal(const JournalPlaces& places, const Retention& retention, bool dry_run);
 
+// One record as `cat` tells it.
+struct ListedRecord {
+  JournalRead read{};
+  std::uint64_t first = 0;
+  std::uint64_t last = 0;
+  std::uint64_t segment = 0;
+  std::uint64_t offset = 0;
+  std::uint32_t bytes = 0;  // of the datagram
+  wire::Payload payload{};
+  std::uint32_t messages = 0;
+  std::int64_t time_ns = 0;
+  std::uint64_t position = 0;
+  journal::HoleReason reason{};
+  journal::Fault fault{};
+};
+struct JournalPage {
+  std::uint64_t session = 0;  // 0: there is none
+  bool found = false;         // false: the number is older or younger than anything there
+  bool more = false;          // records may follow at `next`
+  JournalPlace next;
+  std::vector<ListedRecord> records;
+};
+// At most `limit` records, from a number on (0: the oldest), or from `place` where its segment is not 0. `session` 0:
+// the newest.
+JournalPage read_journal(const JournalPlaces& places, std::uint64_t session, std::uint64_t sequence,
+                         const JournalPlace& place, std::size_t limit);
+
 }  // namespace depthcast::run

@@ -7,6 +7,19 @@ import { chaos_examples, chaos_rules, chaosCommandOptions } from './chaos_option
 import { type CommandEnd, exiting } from './command.js';
 import { exit_usage, oneLine, report, say } from './failure.js';
 import { inspect_examples, inspectCommandOptions } from './inspect_options.js';
+import {
+  journal_cat_examples,
+  journal_examples,
+  journal_ls_examples,
+  journal_prune_examples,
+  journal_repair_examples,
+  journal_verify_examples,
+  journalCatCommandOptions,
+  journalLsCommandOptions,
+  journalPruneCommandOptions,
+  journalRepairCommandOptions,
+  journalVerifyCommandOptions,
+} from './journal_options.js';
 import { addFlags, type FlagRules } from './options.js';
 import { replay_examples, replay_rules, replayCommandOptions } from './replay_options.js';
 import { serve_examples, serve_rules, serveCommandOptions } from './serve_options.js';
@@ -33,6 +46,31 @@ function declare(program: Command, { name, summary, schema, rules, examples }: D
 function version(): string {
   const manifest = new URL('../../package.json', import.meta.url);
   return (JSON.parse(readFileSync(manifest, 'utf8')) as { version: string }).version;
+}
+
+/** `depthcast journal ...`: commands of their own name, each on a folder. */
+function declareJournal(program: Command): void {
+  const group = program
+    .command('journal')
+    .description('list, print, check, mend and shorten the journal in a folder')
+    .addHelpText('after', journal_examples);
+  const add = (
+    name: 'ls' | 'cat' | 'verify' | 'repair' | 'prune',
+    summary: string,
+    schema: z.ZodType,
+    examples: string,
+  ) => {
+    declare(group, { name, summary, schema, examples })
+      .argument('<folder>', 'a state folder, or a folder of segments')
+      .action((folder: string, given: Given, command: Command) =>
+        exiting(async (): Promise<CommandEnd> => (await import('./journal.js'))[name](folder, given))(given, command),
+      );
+  };
+  add('ls', 'list sessions, segments and checkpoints', journalLsCommandOptions, journal_ls_examples);
+  add('cat', 'print records as lines of JSON', journalCatCommandOptions, journal_cat_examples);
+  add('verify', 'check every byte, and say where what is wrong', journalVerifyCommandOptions, journal_verify_examples);
+  add('repair', 'mend what verify finds', journalRepairCommandOptions, journal_repair_examples);
+  add('prune', 'remove old segments', journalPruneCommandOptions, journal_prune_examples);
 }
 
 /** commander says "error: unknown option '--x'\n(Did you mean --y?)". */
@@ -104,6 +142,7 @@ function makeProgram(): Command {
     rules: chaos_rules,
     examples: chaos_examples,
   }).action(exiting(async (given: Given) => (await import('./chaos.js')).chaos(given)));
+  declareJournal(program);
   return program;
 }
 
