@@ -1,12 +1,12 @@
 /** `depthcast journal` on folders of its own, as processes; and the same through the library. */
-import { execFileSync, spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import {
   existsSync,
   mkdirSync,
   readdirSync,
   readFileSync,
-  renameSync,
   rmSync,
+  statSync,
   truncateSync,
   writeFileSync,
 } from 'node:fs';
@@ -125,20 +125,15 @@ t.test('verifyNamesSegmentAndOffset_repairMends', async (t) => {
   );
 });
 
-t.test('refusesToChangeAFolderThatIsInUse', async (t) => {
+const hasFlock = spawnSync('flock', ['--version']).status === 0;
+
+t.test('refusesToChangeAFolderThatIsInUse', { skip: !hasFlock && 'no flock program here' }, async (t) => {
   const { state, segment } = await makeState(t);
   const lock = join(state, 'lock');
   writeFileSync(lock, '');
-  let flock = 'flock';
-  try {
-    execFileSync(flock, ['--version'], { stdio: 'ignore' });
-  } catch {
-    flock = '';
-  }
-  if (flock === '') return t.skip('no flock program here');
-  const holder = spawn(flock, [lock, 'sh', '-c', 'echo held; exec cat'], { stdio: ['pipe', 'pipe', 'ignore'] });
+  const holder = spawn('flock', [lock, 'sh', '-c', 'echo held; exec cat'], { stdio: ['pipe', 'pipe', 'ignore'] });
   t.teardown(() => holder.kill('SIGKILL'));
-  await new Promise((resolve) => holder.stdout.once('data', resolve));
+  await new Promise<void>((resolve) => holder.stdout.once('data', () => resolve()));
   truncateSync(segment, readFileSync(segment).length - 100);
   for (const command of [['repair'], ['prune', '--retain-bytes=1']])
     t.match(await run(t, ['journal', ...command, state]), {
@@ -149,7 +144,7 @@ t.test('refusesToChangeAFolderThatIsInUse', async (t) => {
   t.match(await run(t, ['journal', 'verify', state]), { end: 0, stdout: /in use\n/ });
   t.match(await run(t, ['journal', 'ls', state]), { end: 0 });
   holder.stdin.end();
-  await new Promise((resolve) => holder.once('close', resolve));
+  await new Promise<void>((resolve) => holder.once('close', () => resolve()));
   t.match(await run(t, ['journal', 'verify', state]), { end: 1 });
   t.match(await run(t, ['journal', 'repair', state]), { end: 0 });
 });
@@ -169,7 +164,6 @@ t.test('prunesOldSessions', async (t) => {
   });
   t.notOk(existsSync(segment));
   t.ok(existsSync(later));
-  renameSync(later, segment);
 });
 
 t.test('emptyAndMissingFolders', async (t) => {
