@@ -60,6 +60,7 @@ async function publish(task: Task): Promise<Figures> {
     source: `itch:${task.file}`,
     rate: task.settings.rate,
     exitAtEnd: true,
+    snapshot: { enabled: false },
   });
   const start = process.hrtime.bigint();
   await distributor.start();

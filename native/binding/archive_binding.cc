@@ -84,6 +84,7 @@ ArchiveBinding::ArchiveBinding(const Napi::CallbackInfo& info) : Napi::ObjectWra
       if (publisher_ == nullptr) throw std::runtime_error("the publisher is closed");
       ring.memory = publisher_->ring_memory().data();
       ring.bytes = publisher_->ring_memory().bytes();
+      ring.followers = &publisher_->followers();
     }
     archive_ = std::make_unique<run::Archive>(ring, run::journal_past(fields.text("journalFolder")));
     if (!fields.get("replica").IsNull()) open_replica(env, info[0].As<Napi::Object>(), ring, info[1]);

@@ -116,7 +116,7 @@ PublisherBinding::PublisherBinding(const Napi::CallbackInfo& info) : Napi::Objec
       end_callback_.NonBlockingCall(
           [this](Napi::Env callback_env, Napi::Function callback) { tell_end(callback_env, callback); });
     });
-    if (state_ != nullptr) journal_ = state_->open_journal(publisher_->ring_memory());
+    if (state_ != nullptr) journal_ = state_->open_journal(publisher_->ring_memory(), &publisher_->followers());
     end_callback_ = Napi::ThreadSafeFunction::New(env, info[1].As<Napi::Function>(), "depthcast publisher", 0, 1);
     lifetime_.open(this);
     return env.Undefined();

@@ -13,6 +13,7 @@
 
 #include "core/broadcast_ring.h"
 #include "io/shared_memory.h"
+#include "run/ring_followers.h"
 
 namespace depthcast::run {
 
@@ -51,6 +52,7 @@ struct RingPlace {
   const void* memory = nullptr;
   std::size_t bytes = 0;
   std::string path;
+  RingFollowers* followers = nullptr;  // of this process; may be null
 };
 
 // Threads: one. Never blocks on the writer, and is never seen by it. A ring in a file is looked for again when its

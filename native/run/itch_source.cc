@@ -15,6 +15,7 @@ namespace {
 // A share of cells asked for at once, so that the ring's shared indices are touched seldom.
 constexpr std::size_t claim_cells = 256;
 constexpr std::chrono::microseconds full_ring_pause{20};
+constexpr std::chrono::microseconds followers_pause{200};
 
 }  // namespace
 
@@ -72,6 +73,14 @@ bool ItchSource::wait_for_room() {
   return false;
 }
 
+bool ItchSource::wait_for_followers() {
+  while (publisher_.followers_need_time(io::monotonic_ns())) {
+    if (stop_.load(std::memory_order_acquire)) return false;  // pairs with stop()
+    std::this_thread::sleep_for(followers_pause);
+  }
+  return true;
+}
+
 bool ItchSource::wait_until(std::int64_t due_ns) {
   constexpr std::int64_t slice_ns = 20'000'000;
   std::int64_t left = due_ns - io::monotonic_ns();
@@ -118,7 +127,9 @@ void ItchSource::run() {
     ++position;
     for (std::size_t index = 0; index < count; ++index) publisher_.input().at_tail(filled_ + index) = cells[index];
     filled_ += count;
-    if (filled_ >= claim_cells / 2) hand_on();
+    if (filled_ < claim_cells / 2) continue;
+    hand_on();
+    if (!pacer_.paced() && !wait_for_followers()) break;
   }
   hand_on();
   end_.position = position;

@@ -43,6 +43,8 @@ class ItchSource {
   void run();
   // Waits until the message is due, having handed on what came before; false when stopped.
   bool wait_until(std::int64_t due_ns);
+  // Where nothing says when a message is due: waits for those who follow the broadcast ring. False when stopped.
+  bool wait_for_followers();
   // Waits until the ring has room for one more message; false when stopped.
   bool wait_for_room();
   void hand_on();

@@ -349,9 +349,11 @@ void JournalWriter::run() {
     measure_lag();
     const bool any = collect();
     const bool written = write_or_wait();
+    if (options_.followers != nullptr) options_.followers->reached(RingFollowers::Place::journal, reader_->position());
     if (stopping && (!any || !written || reader_->position() >= *last_position)) break;
     if (!any && written) wait(options_.poll_ns);
   }
+  if (options_.followers != nullptr) options_.followers->leave(RingFollowers::Place::journal);
 }
 
 void JournalWriter::begin_at_next() {

@@ -15,6 +15,7 @@
 #include "io/storage.h"
 #include "io/waiting.h"
 #include "run/counters.h"
+#include "run/ring_followers.h"
 #include "run/segment_writer.h"
 
 namespace depthcast::run {
@@ -70,9 +71,10 @@ struct JournalOptions {
   std::size_t batch_bytes = std::size_t{1} << 20;
   std::int64_t retry_ns = 100'000'000;  // pause after an error; doubles
   std::int64_t retry_ns_max = 5'000'000'000;
-  std::int64_t poll_ns = 500'000;  // sleep where the ring has nothing new
-  int core = -1;                   // -1: not pinned
-  io::Storage* storage = nullptr;  // null: the system's
+  std::int64_t poll_ns = 500'000;      // sleep where the ring has nothing new
+  int core = -1;                       // -1: not pinned
+  io::Storage* storage = nullptr;      // null: the system's
+  RingFollowers* followers = nullptr;  // of this process; told how far the ring has been taken
 };
 
 // Threads: constructor, append, flush, start and stop on one; counters on any. The ring's memory must outlive it.

@@ -270,6 +270,15 @@ void Publisher::join() {
   if (thread_.joinable()) thread_.join();
 }
 
+bool Publisher::followers_need_time(std::int64_t now_ns) {
+  const auto* header = static_cast<const RingHeader*>(ring_memory_.data());
+  const std::uint64_t tail = header->tail.load(std::memory_order_relaxed);  // a figure only
+  // What the input ring holds already comes on top: a cell makes at most about its own size.
+  const std::uint64_t waiting = input_.capacity() * sizeof(ingest::InputCell);
+  const std::uint64_t half = header->capacity / 2;
+  return patience_.waits(followers_.slowest(), tail, half > waiting ? half - waiting : header->capacity / 16, now_ns);
+}
+
 bool Publisher::take_definition(PublishedDefinition& definition) {
   if (definitions_.available() == 0) return false;
   definition = definitions_.at_head(0);

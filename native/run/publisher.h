@@ -19,6 +19,7 @@
 #include "io/waiting.h"
 #include "run/counters.h"
 #include "run/publisher_start.h"
+#include "run/ring_followers.h"
 
 namespace depthcast::run {
 
@@ -118,6 +119,10 @@ class Publisher {
 
   // The broadcast ring, for readers in this process; it lives as long as this object.
   const io::SharedMemory& ring_memory() const { return ring_memory_; }
+  // For those who follow it in this process.
+  RingFollowers& followers() { return followers_; }
+  // A source without a schedule should let those who follow the ring come nearer. One thread.
+  bool followers_need_time(std::int64_t now_ns);
   const Counters<PublisherCounter>& counters() const { return counters_; }
   const book::DepthViews& views() const { return book_.views(); }
   // Definitions in the order of publication; one consumer thread.
@@ -154,6 +159,8 @@ class Publisher {
   io::Parker parker_;
   Counters<PublisherCounter> counters_;
   std::uint64_t first_position_;
+  RingFollowers followers_;
+  FollowerPatience patience_;  // the source's
   std::atomic<std::uint64_t> contradiction_{0};
 
   // The publisher thread's own.

@@ -27,6 +27,7 @@ book::BookLimits without_views(book::BookLimits limits) {
 ReplicaFollower::ReplicaFollower(const RingPlace& ring, const book::BookLimits& limits, std::uint32_t channel,
                                  std::unique_ptr<PastDatagrams> past, CheckpointStore* checkpoints)
     : channel_(channel),
+      followers_(ring.followers),
       archive_(ring, std::move(past)),
       checkpoints_(checkpoints),
       replica_(without_views(limits), nullptr),
@@ -44,6 +45,8 @@ bool ReplicaFollower::step(std::int64_t now_ns) {
   if (!reader_) return false;
   const bool worked = synced_ ? follow_ring() : catch_up(now_ns);
   check_mismatch(now_ns);
+  // While it catches up it is where it was when it was overtaken.
+  if (followers_ != nullptr && synced_) followers_->reached(RingFollowers::Place::replica, reader_->position());
   return worked;
 }
 

@@ -62,6 +62,11 @@ class ReplicaFollower {
 
   // Takes some of what there is; false where there was nothing to do. Bounded: about a millisecond of work.
   bool step(std::int64_t now_ns);
+  ~ReplicaFollower() {
+    if (followers_ != nullptr) followers_->leave(RingFollowers::Place::replica);
+  }
+  ReplicaFollower(const ReplicaFollower&) = delete;
+  ReplicaFollower& operator=(const ReplicaFollower&) = delete;
 
   const book::Replica& replica() const { return replica_; }
   const Archive& archive() const { return archive_; }
@@ -95,6 +100,7 @@ class ReplicaFollower {
   bool apply_one(std::span<const std::uint8_t> datagram);
 
   std::uint32_t channel_;
+  RingFollowers* followers_;
   Archive archive_;
   CheckpointStore* checkpoints_;
   book::Replica replica_;

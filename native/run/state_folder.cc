@@ -233,8 +233,10 @@ io::SharedMemory StateFolder::make_ring(std::size_t bytes) {
 
 void StateFolder::ring_ready(io::SharedMemory& ring) { ring.rename(options_.ring_path); }
 
-std::unique_ptr<JournalWriter> StateFolder::open_journal(const io::SharedMemory& ring) {
-  return std::make_unique<JournalWriter>(journal_options(session_, continued_), ring.data(), ring.bytes());
+std::unique_ptr<JournalWriter> StateFolder::open_journal(const io::SharedMemory& ring, RingFollowers* followers) {
+  JournalOptions journal = journal_options(session_, continued_);
+  journal.followers = followers;
+  return std::make_unique<JournalWriter>(journal, ring.data(), ring.bytes());
 }
 
 }  // namespace depthcast::run

@@ -46,7 +46,7 @@ class StateFolder final : public StartPoint {
   const std::string& reason() const { return reason_; }
 
   // The journal of the session that begin() has chosen, fed from `ring`, which must outlive it. After ring_ready().
-  std::unique_ptr<JournalWriter> open_journal(const io::SharedMemory& ring);
+  std::unique_ptr<JournalWriter> open_journal(const io::SharedMemory& ring, RingFollowers* followers = nullptr);
   std::string journal_folder() const { return options_.folder + "/journal"; }
   std::string checkpoints_folder() const { return options_.folder + "/checkpoints"; }
   const std::string& ring_path() const { return options_.ring_path; }
