@@ -36,7 +36,7 @@ const reads_per_slice = 16;
 export const socket_buffered_max = 2 ** 20 - frame_bytes_max;
 /** The same for all sockets together. */
 const buffered_total_max = 256 * 2 ** 20;
-/** A request that gets nothing for so long, because the buckets are empty, is told when to come back. */
+/** A request that has waited so long in all, because the buckets are empty, is told when to come back for the rest. */
 const patience_ms = 200;
 /** Who is refused is told to come back when so many bytes are there. */
 const come_back_bytes = 2 ** 20;
@@ -106,7 +106,9 @@ export interface RecoveryCounters {
 interface Job {
   readonly id: number;
   readonly session: bigint;
+  /** It has had nothing since then; and in all, before that. */
   starved_ms: number | undefined;
+  waited_ms: number;
 }
 interface RetransmitJob extends Job {
   readonly type: 'retransmit';
@@ -374,6 +376,7 @@ export class RecoveryState {
         id,
         session: message.session,
         starved_ms: undefined,
+        waited_ms: 0,
         cursor: new RangeCursor(message.ranges),
       });
       this.#enqueue(client);
@@ -411,6 +414,7 @@ export class RecoveryState {
       id,
       session: message.session,
       starved_ms: undefined,
+      waited_ms: 0,
       ticket,
       estimate,
       snapshot: undefined,
@@ -519,7 +523,7 @@ export class RecoveryState {
     if (job.type === 'snapshot') return false;
     job.starved_ms ??= now_ms;
     const own_ms = client.bucket.wait_ms(slice_bytes_min, now_ms);
-    if (own_ms <= patience_ms && now_ms - job.starved_ms < patience_ms) return false;
+    if (own_ms <= patience_ms && job.waited_ms + now_ms - job.starved_ms < patience_ms) return false;
     const bytes = Math.min(come_back_bytes, this.#options.burstBytes);
     const waitMs = Math.max(client.bucket.wait_ms(bytes, now_ms), this.#comeBack.wait_ms(bytes, now_ms));
     const nothing = job.cursor.sent.length === 0 && job.cursor.refused.length === 0;
@@ -580,6 +584,7 @@ export class RecoveryState {
 
   #sendFrame(client: RecoveryClient, job: Job, frame: Uint8Array, type: 1 | 2, now_ms: number): void {
     writeFrameHeader(frame, { id: job.id, type, flags: 0 });
+    if (job.starved_ms !== undefined) job.waited_ms += now_ms - job.starved_ms;
     job.starved_ms = undefined;
     this.counters.frames++;
     // What waited before is the first to go: as long as some of it goes, the client is not stalled.
