@@ -188,6 +188,17 @@ t.test('statusLinesAreOneLineWithoutEscapes', async (t) => {
     'waiting for 2 more subscribers, sequence 1,000, source message 1,100, 6 messages/s, 50 datagrams sent, ' +
       '3 send errors (ENETUNREACH), 9 live orders, 1 subscriber, 4 source messages skipped',
   );
+  const troubled = { ...serve, subscribers: 0, waitingFor: 0, liveOrders: 9n, skipped: 0n };
+  t.match(
+    serveLine({
+      ...troubled,
+      journalMissing: 1_000n,
+      journalErrors: 2n,
+      journalErrorLast: 'ENOSPC',
+      replicaLost: true,
+    }),
+    /, 1,000 messages not in the journal, 2 journal errors \(ENOSPC\), no snapshots: the replica was too slow/,
+  );
 });
 
 t.test('coloursNeedATerminalAndRespectNoColor', async (t) => {

@@ -14,7 +14,7 @@ const start_ms_max = 2_000;
 
 /** Figures of a distributor in the words of the status line. */
 function statusOf(distributor: Distributor, stats: DistributorStats): ServeStatus {
-  const { counters, journal } = stats;
+  const { counters, journal, recovery } = stats;
   const errno = Number(counters.lastErrorA || counters.lastErrorB || 0n);
   const journalErrno = Number(journal.lastError ?? 0n);
   const skipped = Object.entries(counters).filter(([name]) => refused_pattern.test(name));
@@ -32,6 +32,7 @@ function statusOf(distributor: Distributor, stats: DistributorStats): ServeStatu
     skipped: skipped.reduce((sum, [, count]) => sum + count, 0n),
     journalMissing: journal.missingMessages ?? 0n,
     journalErrors: journal.writeErrors ?? 0n,
+    replicaLost: (recovery.native.unavailable ?? 0n) > 0n && recovery.native.whole === 0n,
     journalErrorLast: journalErrno === 0 ? '' : getSystemErrorName(-journalErrno),
   };
 }

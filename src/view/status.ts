@@ -55,6 +55,8 @@ export interface ServeStatus {
   journalErrors?: bigint;
   /** Name of the last such error; empty where there was none. */
   journalErrorLast?: string;
+  /** The replica has missed messages that nothing gives back: there are no snapshots. */
+  replicaLost?: boolean;
 }
 
 interface Cell {
@@ -161,6 +163,7 @@ export function serveLine(status: ServeStatus): string {
   const { journalMissing = 0n, journalErrors = 0n, journalErrorLast = '' } = status;
   if (journalMissing > 0n) parts.push(`${grouped(journalMissing)} messages not in the journal`);
   if (journalErrors > 0n) parts.push(`${grouped(journalErrors)} journal errors (${journalErrorLast})`);
+  if (status.replicaLost) parts.push('no snapshots: the replica was too slow (a state folder would let it catch up)');
   if (status.waitingFor > 0) parts.unshift(`waiting for ${counted(status.waitingFor, 'more subscriber')}`);
   return parts.join(', ');
 }
