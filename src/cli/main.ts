@@ -21,6 +21,7 @@ import {
   journalVerifyCommandOptions,
 } from './journal_options.js';
 import { addFlags, type FlagRules } from './options.js';
+import { recovery_examples, recovery_rules, recoveryCommandOptions } from './recovery_options.js';
 import { replay_examples, replay_rules, replayCommandOptions } from './replay_options.js';
 import { serve_examples, serve_rules, serveCommandOptions } from './serve_options.js';
 import { simulate_examples, simulate_rules, simulateCommandOptions } from './simulate_options.js';
@@ -135,6 +136,13 @@ function makeProgram(): Command {
     .action((source: string, given: Given, command: Command) =>
       exiting(async (): Promise<CommandEnd> => (await import('./replay.js')).replay(source, given))(given, command),
     );
+  declare(program, {
+    name: 'recovery',
+    summary: 'the recovery service as a process of its own, on the state folder of a distributor',
+    schema: recoveryCommandOptions,
+    rules: recovery_rules,
+    examples: recovery_examples,
+  }).action(exiting(async (given: Given) => (await import('./recovery.js')).recovery(given)));
   declare(program, {
     name: 'chaos',
     summary: 'run publisher, recovery and client under seeded faults and check every message, or put faults on a line',

@@ -1,0 +1,111 @@
+/** `depthcast recovery` beside a distributor: serves its past, outlives it, and follows the next one. */
+import t from 'tap';
+import { Cli, channelFlags, ensureBuilt, small } from './cli_process.js';
+import { RawClient } from './recovery/raw_client.js';
+import { readSnapshot } from './recovery/snapshot_check.js';
+
+t.before(ensureBuilt);
+
+const control = 'http://127.0.0.1:29420';
+
+async function greeted(): Promise<{ client: RawClient; session: string }> {
+  const { client, welcome } = await RawClient.open(control);
+  return { client, session: String(welcome.session) };
+}
+
+t.test('servesThePastOfAnotherProcessThatIsKilledAndStartedAgain', async (t) => {
+  const state = t.testdir({});
+  const serve = (seed: number) =>
+    new Cli(t, [
+      'serve',
+      `--state=${state}`,
+      '--no-recovery-enabled',
+      '--no-snapshot-enabled',
+      '--ring-bytes=1MiB',
+      `--simulate-seed=${seed}`,
+      '--simulate-symbols=5',
+      '--simulate-live-orders=200',
+      '--rate=20000',
+      ...channelFlags(60),
+      ...small,
+    ]);
+  const service = new Cli(t, [
+    'recovery',
+    `--state=${state}`,
+    `--control=${control}`,
+    '--checkpoint-ms=300',
+    '--status-ms=100',
+    ...small,
+  ]);
+  await service.said(/waiting for the distributor/);
+  const first = serve(1);
+  await service.said(/replica at [1-9]\d{3,}/);
+
+  const { client, session } = await greeted();
+  t.teardown(() => client.close());
+  const snapshot = readSnapshot((await client.ask({ type: 'snapshot', session })).datagrams);
+  t.ok(snapshot.sequence > 1_000n);
+  t.equal(snapshot.digest, snapshot.channelDigest);
+
+  first.kill('SIGKILL');
+  await first.ended();
+  const beginning = await client.retransmit(session, [[1, 1_000]]);
+  t.same(beginning.done.sent, [['1', '1000']], 'what was published can be had, though nobody publishes');
+  t.equal((await client.ask({ type: 'snapshot', session })).done.type, 'done');
+
+  // Another source: that cannot be the same session.
+  const second = serve(2);
+  const told = await client.text(({ type }) => type === 'session');
+  t.ok(BigInt(String(told.session)) > BigInt(session));
+  const old = await client.retransmit(session, [[1, 2]]);
+  t.equal(old.done.code, 'wrong_session');
+  const next = await client.retransmit(String(told.session), [[1, 2]]);
+  t.same(next.done.sent, [['1', '2']]);
+
+  // Killed in the middle and started again with the same source: the session goes on under the same numbers.
+  const { client: follower, session: kept } = await greeted();
+  t.teardown(() => follower.close());
+  second.kill('SIGKILL');
+  await second.ended();
+  const third = serve(2);
+  await third.said(/goes on/);
+  const { next: reached } = follower.texts[0] as unknown as { next: string };
+  const later = BigInt(reached) + 20_000n;
+  let answer = await follower.retransmit(kept, [[1n, later]]);
+  for (const end = Date.now() + 20_000; Date.now() < end; ) {
+    const { refused } = answer.done as { refused?: { code: string }[] };
+    if (refused?.length === 0) break;
+    t.ok(refused?.every(({ code }) => code === 'too_high') ?? true);
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    answer = await follower.retransmit(kept, [[1n, later]]);
+  }
+  t.same(answer.done.sent, [['1', String(later)]], 'one run of numbers over both lives');
+  t.notOk(
+    follower.texts.some(({ type }) => type === 'session'),
+    'the session is the same',
+  );
+  const after = readSnapshot((await follower.ask({ type: 'snapshot', session: kept })).datagrams);
+  t.equal(after.digest, after.channelDigest);
+
+  service.kill('SIGTERM');
+  const { end, stderr } = await service.ended();
+  t.equal(end, 0);
+  t.notMatch(stderr, /DIFFERED/);
+  await follower.until(() => follower.closed !== undefined, 'the end');
+  third.kill('SIGTERM');
+  t.equal((await third.ended()).end, 0);
+});
+
+t.test('complainsOfWrongOptionsAndOfAnAddressThatIsTaken', async (t) => {
+  const without = await new Cli(t, ['recovery']).ended();
+  t.equal(without.end, 2);
+  t.match(without.stderr, /state/);
+  const state = t.testdir({});
+  const one = new Cli(t, ['recovery', `--state=${state}`, `--control=${control}`]);
+  await one.said(/recovery of channel 1/);
+  const other = await new Cli(t, ['recovery', `--state=${state}`, `--control=${control}`]).ended();
+  t.equal(other.end, 1);
+  t.match(other.stderr, /taken/);
+  one.kill('SIGINT');
+  t.equal((await one.ended()).end, 0);
+});
