@@ -2,23 +2,46 @@
 import { EventEmitter } from 'node:events';
 import { BookExport } from './book_export.js';
 import type { Bbo, Depth, InstrumentInfo, SequenceRange } from './book_types.js';
-import { parseOptions, type SubscribeOptions, type SubscribeOptionsInput, subscribeOptions } from './config.js';
+import {
+  parseOptions,
+  type ResumeToken,
+  type SubscribeOptions,
+  type SubscribeOptionsInput,
+  subscribeOptions,
+} from './config.js';
 import { ControlLink } from './control/client.js';
 import { DepthReader } from './depth_reader.js';
 import { FeedBook } from './feed_book.js';
 import { FeedRequests } from './feed_requests.js';
 import { InstrumentDirectory } from './instruments.js';
 import { type Histogram, LatencyRecorder } from './latency.js';
-import { addon, type NativeFeedEvent, type NativeSubscriber, type NativeSubscriberOptions } from './native.js';
-import { nativeLimits } from './native_limits.js';
+import {
+  addon,
+  type NativeFeedEvent,
+  type NativeFeedStateName,
+  type NativeSubscriber,
+  type RepairWay,
+} from './native.js';
 import { CounterReader, RateMeter } from './rates.js';
+import { RecoveryClient, type RecoveryFigures } from './recovery/client.js';
+import type { SnapshotReason } from './recovery/client_state.js';
+import { nativeSubscriberOptions, recoveryUrl } from './subscriber_options.js';
 import { batchRows, makeBatch, makeColumns, type UpdateBatch } from './updates.js';
 
 /**
- * `new`: not started; `waiting`: no session yet; `synchronized`: every book is the publisher's as of `sequence`;
- * `unconfirmed`: messages are missing, so that some books may be wrong; `ended`: the session has ended; `closed`.
+ * `new`: not started; `connecting`: nothing yet that proves the books; `recovering`: messages are missing, and are waited
+ * for; `synchronized`: every book is the publisher's as of `sequence`; `stale`: some book may be wrong, since messages were
+ * given up, a digest differed, or a snapshot was refused; `ended`: the session has ended; `closed`.
  */
-export type FeedState = 'new' | 'waiting' | 'synchronized' | 'unconfirmed' | 'ended' | 'closed';
+export type FeedState = 'new' | NativeFeedStateName | 'closed';
+
+/** Every book was replaced: it holds every message up to `sequence`. Updates go on behind it. */
+export interface SnapshotInfo {
+  sequence: bigint;
+  generation: bigint;
+  /** Why it was asked for: too far behind, not to be had otherwise, a digest that differed, or to resume. */
+  reason: SnapshotReason;
+}
 
 /** The end of a session: its last message, and the position in the source that was consumed last. */
 export interface SessionEnd {
@@ -39,9 +62,20 @@ export interface FeedStats {
   updatesDelivered: bigint;
   /** Updates that JavaScript was too slow for. */
   updatesLost: bigint;
+  /** What came on no line in time, whatever became of it. */
   missingRanges: number;
   missingMessages: bigint;
+  /** What came after all, by way; what a snapshot covers counts there. */
+  recoveredMessages: Record<RepairWay, bigint>;
+  /** What will never come. */
+  givenUpMessages: bigint;
+  /** Holes that are open now. */
+  holes: number;
+  snapshots: number;
+  sessions: number;
   digestMismatches: number;
+  /** Undefined where recovery is not used. */
+  recovery: RecoveryFigures | undefined;
   /** The control service knows this client. */
   joined: boolean;
   /** Every figure of the native thread by name. */
@@ -53,8 +87,21 @@ export interface FeedClientEvents {
   updates: [batch: UpdateBatch];
   /** A session is followed from here on. */
   session: [session: bigint];
-  /** These messages were received on no line. */
+  state: [state: FeedState, previous: FeedState];
+  /** These messages were received on no line in time. */
   missing: [range: SequenceRange];
+  /** Of these, what has come after all, or is covered by a snapshot. */
+  recovered: [range: SequenceRange, way: RepairWay];
+  /** These will never be applied. */
+  givenUp: [range: SequenceRange];
+  /** Comes in its place between the updates. */
+  snapshot: [snapshot: SnapshotInfo];
+  /** A snapshot that could not be used: the reason. Another one is asked for. */
+  snapshotRefused: [reason: string];
+  /** The books are as the resume token says; updates follow from the next number on. */
+  resumed: [sequence: bigint];
+  /** The point of the resume token cannot be reached: the reason. A snapshot follows where one is needed. */
+  resumeFailed: [reason: string];
   /** As of this message, some book is not the publisher's. */
   digestMismatch: [sequence: bigint];
   /** So many updates were not delivered; with the policy "stop", none will be from now on. */
@@ -86,11 +133,15 @@ export class FeedClient extends EventEmitter<FeedClientEvents> {
   #latency: LatencyRecorder | undefined;
   #link: ControlLink | undefined;
   #batch = makeBatch(makeColumns(0));
-  #drains = 0;
-  readonly #newsFirst: NativeFeedEvent[] = [];
+  #recovery: RecoveryClient | undefined;
+  #repairTime: LatencyRecorder | undefined;
+  #state: FeedState = 'new';
   readonly #news: NativeFeedEvent[] = [];
+  /** Updates taken from the queue, since the start. */
+  #taken = 0;
+  #token: ResumeToken | undefined;
+  #session = 0n;
   #scheduled = false;
-  #sessionEnded = 0n;
   #missing: SequenceRange[] | undefined;
   #closing: Promise<void> | undefined;
 
@@ -112,17 +163,18 @@ export class FeedClient extends EventEmitter<FeedClientEvents> {
     if (this.#native !== undefined) throw new Error('this client was started before');
     const { delivery, limits } = this.options;
     const rows = delivery.updates ? batchRows(delivery.capacity) : 0;
-    // Enough to empty a full queue.
-    this.#drains = rows === 0 ? 0 : Math.ceil((2 * delivery.capacity) / rows);
     const columns = makeColumns(rows);
     this.#batch = makeBatch(columns);
-    const native = new addon.Subscriber(nativeOptions(this.options), columns, () => this.#wake());
+    const native = new addon.Subscriber(nativeSubscriberOptions(this.options), columns, () => this.#wake());
     this.#native = native;
     this.#counters = new CounterReader(addon.subscriberCounterNames, (out) => native.counters(out));
     this.#depth = new DepthReader(native.depth.bind(native), limits.depthLevels);
     this.#latency = new LatencyRecorder(addon.latencyBucketValues, (out) => native.latency(out));
+    this.#repairTime = new LatencyRecorder(addon.latencyBucketValues, (out) => native.repairTime(out));
     native.start();
     this.#openLink();
+    this.#openRecovery(native);
+    this.#changeState('connecting');
   }
 
   /** Leaves the lines and the control service. Requests in flight reject. Any number of times, at any moment. */
@@ -135,13 +187,9 @@ export class FeedClient extends EventEmitter<FeedClientEvents> {
     await this.close();
   }
 
+  /** As of the event `state` that came last. */
   get state(): FeedState {
-    if (this.#closing !== undefined) return 'closed';
-    if (this.#native === undefined) return 'new';
-    const { session = 0n, whole = 0n } = this.#readCounters();
-    if (session === 0n) return 'waiting';
-    if (session === this.#sessionEnded) return 'ended';
-    return whole === 1n ? 'synchronized' : 'unconfirmed';
+    return this.#state;
   }
 
   /** The session that is followed; 0 before there is one. */
@@ -169,13 +217,23 @@ export class FeedClient extends EventEmitter<FeedClientEvents> {
       updatesLost: figure('updatesLost'),
       missingRanges: Number(figure('missingRanges')),
       missingMessages: figure('missingMessages'),
+      recoveredMessages: {
+        line: figure('recoveredByLine'),
+        retransmission: figure('recoveredByRetransmission'),
+        snapshot: figure('recoveredBySnapshot'),
+      },
+      givenUpMessages: figure('givenUpMessages'),
+      holes: Number(figure('holes')),
+      snapshots: Number(figure('snapshots')),
+      sessions: Number(figure('sessions')),
+      recovery: this.#recovery && { ...this.#recovery.figures },
       digestMismatches: Number(figure('digestsMismatched')),
       joined: this.#link?.joined ?? false,
       counters,
     };
   }
 
-  /** What was received on no line, oldest first; at most 65,536 ranges. */
+  /** What was given up of this session, oldest first; at most 65,536 ranges. */
   missing(): SequenceRange[] {
     return this.#missing ?? missingOf(this.#native);
   }
@@ -190,6 +248,23 @@ export class FeedClient extends EventEmitter<FeedClientEvents> {
   latencyInterval(): Histogram {
     if (this.#latency === undefined) throw new Error('this client was never started');
     return this.#latency.interval();
+  }
+
+  /** From when a hole was known to when it was closed, in ns, since start. */
+  repairTime(): Histogram {
+    if (this.#repairTime === undefined) throw new Error('this client was never started');
+    return this.#repairTime.whole();
+  }
+
+  /**
+   * For `options.resume` of another client, in another process: the end of the last event whose updates were delivered
+   * (where none are, that was applied). Undefined before the first.
+   */
+  resumeToken(): ResumeToken | undefined {
+    if (this.options.delivery.updates) return this.#token;
+    const applied = this.#native?.applied();
+    if (applied !== undefined && applied.sequence !== 0n) this.#token = applied;
+    return this.#token;
   }
 
   /** Those known so far, by instrument number. */
@@ -247,18 +322,47 @@ export class FeedClient extends EventEmitter<FeedClientEvents> {
     this.#link.start();
   }
 
+  #openRecovery(native: NativeSubscriber): void {
+    const { recovery, resume, channel } = this.options;
+    const url = recoveryUrl(this.options);
+    if (url === undefined) {
+      if (resume !== null) setImmediate(() => this.emit('resumeFailed', 'recovery is not used'));
+      return;
+    }
+    this.#recovery = new RecoveryClient(native, {
+      ...recovery,
+      channel,
+      url,
+      hasSnapshotLine: recovery.snapshotLine !== null,
+      resume,
+      random: Math.random,
+      onResumeFailed: (reason) => this.emit('resumeFailed', reason),
+    });
+    this.#recovery.start();
+  }
+
+  #changeState(state: FeedState): void {
+    const previous = this.#state;
+    if (state === previous) return;
+    this.#state = state;
+    this.emit('state', state, previous);
+  }
+
   async #shutDown(): Promise<void> {
     const native = this.#native;
+    this.resumeToken();
+    this.#recovery?.close();
     // Figures stay readable as they are now.
     this.#missing = missingOf(native);
     this.#readCounters();
     this.#latency?.read();
+    this.#repairTime?.read();
     this.#native = undefined;
     native?.close();
-    this.#newsFirst.length = 0;
     this.#news.length = 0;
     this.#requests.close();
     this.#settleEnd(undefined);
+    this.#changeState('closed');
     await this.#link?.close();
   }
 
@@ -272,51 +376,59 @@ export class FeedClient extends EventEmitter<FeedClientEvents> {
   #drain(): void {
     this.#scheduled = false;
     try {
-      for (const event of this.#native?.drainEvents() ?? []) this.#sort(event);
-      // Before the updates, which may be the first of them; the rest after the updates that came before it.
-      this.#deliverNews(this.#newsFirst);
-      this.#deliverUpdates();
-      this.#deliverNews(this.#news);
+      const news = this.#native?.drainEvents() ?? [];
+      for (const event of news) this.#news.push(event);
+      this.#deliverNews();
+      // The rest of what came before drainEvents().
+      this.#deliverUpdates(Number.POSITIVE_INFINITY);
     } finally {
       // A listener has thrown: the rest comes in a turn of its own.
-      if (this.#newsFirst.length + this.#news.length > 0) this.#wake();
+      if (this.#news.length > 0) this.#wake();
     }
   }
 
-  #sort(event: NativeFeedEvent): void {
-    const first = event.type === 'session' || event.type === 'definitions';
-    const queue = first ? this.#newsFirst : this.#news;
-    // All definitions are fetched at once.
-    if (event.type === 'definitions' && queue.at(-1)?.type === 'definitions') return;
-    queue.push(event);
-  }
-
-  #deliverNews(queue: NativeFeedEvent[]): void {
+  // Each event in its place between the updates.
+  #deliverNews(): void {
     let taken = 0;
+    let look = false;
     try {
-      for (; taken < queue.length && this.#native !== undefined; taken++)
-        this.#deliver(queue[taken] as NativeFeedEvent);
-    } catch (error) {
-      taken++;
-      throw error;
+      while (taken < this.#news.length && this.#native !== undefined) {
+        const event = this.#news[taken] as NativeFeedEvent;
+        this.#deliverUpdates(event.updatesBefore);
+        taken++;
+        // All definitions are fetched at once.
+        if (event.type === 'definitions' && this.#news[taken]?.type === 'definitions') continue;
+        look = true;
+        this.#deliver(event);
+      }
     } finally {
-      queue.splice(0, taken);
+      this.#news.splice(0, taken);
+      if (look) this.#recovery?.look();
     }
   }
 
-  #deliverUpdates(): void {
-    for (let left = this.#drains; left > 0; left--) {
-      const count = this.#native?.drainUpdates() ?? 0;
+  // Up to so many since the start.
+  #deliverUpdates(end: number): void {
+    while (this.#taken < end) {
+      const count = this.#native?.drainUpdates(end - this.#taken) ?? 0;
       if (count === 0) return;
+      this.#taken += count;
       this.#batch.count = count;
+      const { sequence, digest } = this.#batch;
+      const token = { session: this.#session, sequence: sequence[count - 1] ?? 0n, digest: digest[count - 1] ?? 0n };
       this.emit('updates', this.#batch);
+      this.#token = token;
     }
   }
 
   #deliver(event: NativeFeedEvent): void {
     switch (event.type) {
       case 'session':
+        this.#session = event.session;
         this.emit('session', event.session);
+        break;
+      case 'state':
+        this.#changeState(event.state);
         break;
       case 'definitions':
         this.#directory.replace(this.#native?.definitions() ?? []);
@@ -324,6 +436,23 @@ export class FeedClient extends EventEmitter<FeedClientEvents> {
         break;
       case 'missing':
         this.emit('missing', { first: event.first, last: event.last });
+        break;
+      case 'recovered':
+        this.emit('recovered', { first: event.first, last: event.last }, event.way);
+        break;
+      case 'givenUp':
+        this.emit('givenUp', { first: event.first, last: event.last });
+        break;
+      case 'snapshot':
+        this.#deliverSnapshot(event.sequence, event.generation);
+        break;
+      case 'snapshotRefused':
+        this.#recovery?.snapshotRefused();
+        this.emit('snapshotRefused', event.reason);
+        break;
+      case 'resumed':
+        this.#recovery?.resumed(event.equal);
+        if (event.equal) this.emit('resumed', event.sequence);
         break;
       case 'digestMismatch':
         this.emit('digestMismatch', event.sequence);
@@ -337,12 +466,17 @@ export class FeedClient extends EventEmitter<FeedClientEvents> {
         break;
       case 'endOfSession': {
         const { session, sequence, position } = event;
-        this.#sessionEnded = session;
         this.#settleEnd({ session, sequence, position });
         this.emit('endOfSession', { session, sequence, position });
         break;
       }
     }
+  }
+
+  #deliverSnapshot(sequence: bigint, generation: bigint): void {
+    const reason = this.#recovery?.snapshotReason ?? 'behind';
+    this.#recovery?.snapshotTaken();
+    this.emit('snapshot', { sequence, generation, reason });
   }
 }
 
@@ -352,28 +486,4 @@ function missingOf(native: NativeSubscriber | undefined): SequenceRange[] {
   for (let index = 0; index + 1 < flat.length; index += 2)
     ranges.push({ first: flat[index] ?? 0n, last: flat[index + 1] ?? 0n });
   return ranges;
-}
-
-function nativeOptions(options: SubscribeOptions): NativeSubscriberOptions {
-  const { sources, sourceSpecific, delivery } = options;
-  const lines = [options.lineA, options.lineB].map(
-    (line) => line && { ...line, interface: options.interface, sources, sourceSpecific },
-  );
-  return {
-    channel: options.channel,
-    session: options.session,
-    lines,
-    receiveBufferBytes: options.receiveBufferBytes,
-    coalescing: options.coalescing,
-    gapWaitMs: options.gapWaitMs,
-    parkedMax: options.parkedMax,
-    silenceMs: options.silenceMs,
-    wait: options.wait,
-    core: options.core,
-    deliveryCapacity: delivery.updates ? delivery.capacity : 0,
-    deliveryPolicy: delivery.policy,
-    exportPositions: options.exportPositions,
-    exportOrders: options.exportOrders,
-    ...nativeLimits(options.limits),
-  };
 }

@@ -179,6 +179,16 @@ export interface NativeSubscriberOptions extends NativeLimits {
   coalescing: boolean;
   gapWaitMs: number;
   parkedMax: number;
+  parkedBytesMax: number;
+  /** Holes stay open until they are closed, or for giveUpMs (0: for ever); else they are given up after gapWaitMs. */
+  recovery: boolean;
+  giveUpMs: number;
+  /** None or one: joined on request only. */
+  snapshotLine: NativeSubscriberLine[];
+  /** Where updates begin: after resumeSequence (0: from the start) of that session. */
+  resumeSession: bigint;
+  resumeSequence: bigint;
+  resumeDigest: bigint;
   silenceMs: number;
   wait: WaitStrategyName;
   core: number;
@@ -214,6 +224,8 @@ export interface UpdateColumns {
   price3: BigInt64Array;
   price4: BigInt64Array;
   price5: BigInt64Array;
+  /** The channel's digest after the message; the publisher's where the message ends an event. */
+  digest: BigUint64Array;
   instrument: Uint32Array;
   instrumentSequence: Uint32Array;
   code: Uint32Array;
@@ -222,15 +234,46 @@ export interface UpdateColumns {
   side: Uint8Array;
 }
 
-/** What the receiver has to say, besides updates; drained in order. */
-export type NativeFeedEvent =
+export type NativeFeedStateName = 'connecting' | 'recovering' | 'synchronized' | 'stale' | 'ended';
+export type RepairWay = 'line' | 'retransmission' | 'snapshot';
+
+/** What the receiver has to say, besides updates. */
+export type NativeFeedNews =
   | { type: 'session'; session: bigint }
+  | { type: 'state'; state: NativeFeedStateName }
   | { type: 'missing'; first: bigint; last: bigint }
+  | { type: 'recovered'; first: bigint; last: bigint; way: RepairWay }
+  | { type: 'givenUp'; first: bigint; last: bigint }
+  | { type: 'snapshot'; sequence: bigint; generation: bigint }
+  | { type: 'snapshotRefused'; generation: bigint; reason: string }
+  /** The books are at resumeSequence; `equal`: with resumeDigest. */
+  | { type: 'resumed'; sequence: bigint; equal: boolean }
   | { type: 'digestMismatch'; sequence: bigint }
   | { type: 'overrun'; lost: bigint }
   | { type: 'endOfSession'; session: bigint; sequence: bigint; position: bigint }
   | { type: 'definitions' }
   | { type: 'export'; id: number; result: NativeExport };
+
+/** Drained in order; it comes after so many updates in all. */
+export type NativeFeedEvent = NativeFeedNews & { updatesBefore: number };
+
+/** What recovery has to know; some ms old at most. */
+export interface NativeRecoveryView {
+  session: bigint;
+  /** The first number that has not been applied; every number below knownEnd has been sent. */
+  next: bigint;
+  knownEnd: bigint;
+  /** First number kept behind the holes; 0: none. */
+  parkedFirst: bigint;
+  /** Numbers missing in all. */
+  missing: bigint;
+  state: NativeFeedStateName;
+  /** Every book is live. */
+  whole: boolean;
+  endAnnounced: boolean;
+  /** The first 1,024 holes that have waited for gapWaitMs: pairs of first and last sequence, ascending. */
+  overdue: BigUint64Array;
+}
 
 /** All books, or one, at the end of one event. */
 export interface NativeExport {
@@ -278,9 +321,10 @@ export interface NativeSubscriber {
   close(): void;
   /**
    * Moves updates to the columns, whole events only; returns how many messages. Only those that came before the last
-   * drainEvents(): call that first, so that definitions are known before the updates that name them.
+   * drainEvents(): call that first, so that definitions are known before the updates that name them. At most `count`,
+   * which must be the end of an event.
    */
-  drainUpdates(): number;
+  drainUpdates(count?: number): number;
   drainEvents(): NativeFeedEvent[];
   /** Asks the receiver's thread for an export (instrument 0: all); the result comes as an event with this id. */
   requestExport(id: number, instrument: number, orders: boolean): void;
@@ -291,6 +335,26 @@ export interface NativeSubscriber {
   latency(out: BigUint64Array): void;
   depth: DepthFunction;
   definitions(): NativeDefinition[];
+  /**
+   * Whole datagrams one after the other that recovery has brought; copied. Returns the bytes that wait, with these; 0
+   * where they were refused, since too many wait.
+   */
+  offer(bytes: Uint8Array): number;
+  /** Undefined when closed. */
+  recovery(): NativeRecoveryView | undefined;
+  /** The end of the event that was applied last, some ms old; sequence 0: none. Undefined when closed. */
+  applied(): { session: bigint; sequence: bigint; digest: bigint } | undefined;
+  /** From when a hole was known to when it was closed, in ns, in the same buckets as latency(). */
+  repairTime(out: BigUint64Array): void;
+  /** Follows that session at once, where it is a newer one. */
+  confirmSession(session: bigint): void;
+  /** Parts of a snapshot that are offered from now on are taken, until one is whole. */
+  wantSnapshot(): void;
+  /** Gives up what is missing below `end`. */
+  giveUpBelow(end: bigint): void;
+  cancelResume(): void;
+  /** Joins snapshotLine, or leaves it. */
+  joinSnapshotLine(joined: boolean): void;
 }
 
 /** A set of books in the caller's own hands: synchronous, one thread. */

@@ -55,6 +55,7 @@ export function makeColumns(length: number): UpdateColumns {
     price3: signedWords(),
     price4: signedWords(),
     price5: signedWords(),
+    digest: words(),
     instrument: halves(),
     instrumentSequence: halves(),
     code: halves(),

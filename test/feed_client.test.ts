@@ -197,7 +197,7 @@ t.test('namesWhatALateClientHasMissed', async (t) => {
   t.equal(ranges[0]?.first, 1n);
   t.ok((ranges[0]?.last ?? 0n) >= 500n);
   t.same(client.missing(), ranges);
-  await until('the figures', () => client.state === 'unconfirmed');
+  await until('the figures', () => client.state === 'stale');
   const stats = client.stats();
   t.equal(stats.missingMessages, ranges[0]?.last);
   t.equal(stats.joined, false);

@@ -15,7 +15,7 @@ void Arbiter::reset(std::uint64_t first_sequence) {
   known_end_ = first_sequence;
   parked_.clear();
   holes_.clear();
-  closed_.clear();
+  filled_.clear();
 }
 
 Arbiter::Decision Arbiter::offer(std::uint64_t first_sequence, std::uint32_t count,
@@ -24,13 +24,13 @@ Arbiter::Decision Arbiter::offer(std::uint64_t first_sequence, std::uint32_t cou
   if (end <= next_) return {Verdict::duplicate};
   if (first_sequence <= next_) {
     const auto skip = static_cast<std::uint32_t>(next_ - first_sequence);
-    if (!holes_.empty()) holes_.fill(next_, end, closed_);
+    if (!holes_.empty()) holes_.fill(next_, end, filled_);
     advance(end);
     return {Verdict::apply, skip};
   }
   if (end <= known_end_ && !holes_.touches(first_sequence, end)) return {Verdict::duplicate};
   if (!parked_.add(first_sequence, end, datagram)) return {Verdict::overflow};
-  holes_.fill(first_sequence, end, closed_);
+  holes_.fill(first_sequence, end, filled_);
   if (first_sequence > known_end_) holes_.add_last(known_end_, first_sequence, now_ns);
   known_end_ = std::max(known_end_, end);
   return {Verdict::parked};
@@ -64,16 +64,18 @@ std::optional<Arbiter::Parked> Arbiter::next_parked() {
   return std::nullopt;
 }
 
-void Arbiter::overdue(std::int64_t now_ns, std::size_t max, std::vector<SequenceRange>& out) const {
+void Arbiter::overdue(std::int64_t now_ns, std::size_t max, std::vector<SequenceRange>& out, std::uint64_t from) const {
   const std::size_t size_before = out.size();
-  for (const auto& [end, hole] : holes_) {
+  for (auto at = holes_.behind(from); at != holes_.end(); ++at) {
+    const auto& [end, hole] = *at;
     if (now_ns - hole.since_ns < options_.gap_wait_ns) return;
-    if (out.size() != size_before && out.back().last + 1 == hole.first) {
+    const std::uint64_t first = std::max(hole.first, from);
+    if (out.size() != size_before && out.back().last + 1 == first) {
       out.back().last = end - 1;
     } else if (out.size() - size_before == max) {
       return;
     } else {
-      out.push_back({hole.first, end - 1});
+      out.push_back({first, end - 1});
     }
   }
 }
@@ -121,7 +123,7 @@ void Arbiter::go_on_at(std::uint64_t sequence, std::int64_t now_ns) {
     next_ = sequence;
     return;
   }
-  holes_.fill(next_, sequence, closed_);
+  holes_.fill(next_, sequence, filled_);
   advance(sequence);
 }
 

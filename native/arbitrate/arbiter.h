@@ -49,14 +49,20 @@ class Arbiter {
   };
   std::optional<Parked> next_parked();
 
-  // When the first hole, or the first part of it, will have waited for gap_wait_ns; 0 when there is none.
-  std::int64_t deadline_ns() const {
-    return holes_.empty() ? 0 : holes_.begin()->second.since_ns + options_.gap_wait_ns;
+  // When the first hole that is not below `from`, or the first part of it, will have waited for gap_wait_ns; 0 when
+  // there is none.
+  std::int64_t deadline_ns(std::uint64_t from = 0) const {
+    const auto hole = holes_.behind(from);
+    return hole == holes_.end() ? 0 : hole->second.since_ns + options_.gap_wait_ns;
   }
   // Since when the oldest hole is known; 0 when there is none.
   std::int64_t oldest_ns() const { return holes_.empty() ? 0 : holes_.begin()->second.since_ns; }
-  // Holes whose time for the other line is over, ascending, at most `max` are appended to `out`.
-  void overdue(std::int64_t now_ns, std::size_t max, std::vector<SequenceRange>& out) const;
+  // Holes whose time for the other line is over, ascending, and what of them is not below `from`: at most `max` are
+  // appended to `out`.
+  void overdue(std::int64_t now_ns, std::size_t max, std::vector<SequenceRange>& out, std::uint64_t from = 0) const;
+  bool has_overdue(std::int64_t now_ns) const {
+    return !holes_.empty() && now_ns - holes_.begin()->second.since_ns >= options_.gap_wait_ns;
+  }
 
   // What is given up at `now_ns`: the numbers from next_sequence() on that have all been known for `wait_ns`. Drain
   // next_parked() afterwards, then ask again.
@@ -76,8 +82,10 @@ class Arbiter {
   const HoleSet& holes() const { return holes_; }
   std::size_t parked_count() const { return parked_.size(); }
   std::size_t parked_bytes() const { return parked_.bytes(); }
-  // Since when the holes were known that offer() has closed, or go_on_at(); the caller clears it.
-  std::vector<std::int64_t>& closed() { return closed_; }
+  // The first number that is kept; 0 where there is none.
+  std::uint64_t parked_first() const { return parked_.empty() ? 0 : parked_.begin()->first; }
+  // What offer() has brought of holes, or go_on_at() has covered; the caller clears it.
+  std::vector<FilledRange>& filled() { return filled_; }
   // Starts again, for a new session.
   void reset(std::uint64_t first_sequence);
 
@@ -96,7 +104,7 @@ class Arbiter {
   // What is missing from next_ to known_end_. Times ascend: whoever sends a number has sent every one below it. Each
   // packet kept ends at most one of them; besides, announcements do.
   HoleSet holes_;
-  std::vector<std::int64_t> closed_;
+  std::vector<FilledRange> filled_;
 };
 
 }  // namespace depthcast::arbitrate

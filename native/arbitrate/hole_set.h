@@ -17,6 +17,14 @@ struct SequenceRange {
   std::uint64_t last;  // included
 };
 
+// What came of a hole that had been known since then.
+struct FilledRange {
+  std::uint64_t first;
+  std::uint64_t last;
+  std::int64_t since_ns;
+  bool closes;  // nothing is left of the hole
+};
+
 // Threads: one. Each step costs O(log holes); memory comes from a pool that keeps what it once had.
 class HoleSet {
  public:
@@ -32,6 +40,8 @@ class HoleSet {
   std::uint64_t messages() const { return messages_; }
   Holes::const_iterator begin() const { return holes_.begin(); }
   Holes::const_iterator end() const { return holes_.end(); }
+  // The first hole of which some number is not below `number`.
+  Holes::const_iterator behind(std::uint64_t number) const { return holes_.upper_bound(number); }
   // The end of the last hole; there must be one.
   std::uint64_t end_last() const { return std::prev(holes_.end())->first; }
 
@@ -58,20 +68,22 @@ class HoleSet {
     const auto hole = holes_.upper_bound(first);
     return hole != holes_.end() && hole->second.first < end;
   }
-  // [first, end) have come. Appends to `closed` since when each hole was known of which nothing is left.
-  void fill(std::uint64_t first, std::uint64_t end, std::vector<std::int64_t>& closed) {
+  // [first, end) have come. Appends to `filled` what that was of each hole.
+  void fill(std::uint64_t first, std::uint64_t end, std::vector<FilledRange>& filled) {
     auto hole = holes_.upper_bound(first);
     while (hole != holes_.end() && hole->second.first < end) {
       const std::uint64_t hole_first = hole->second.first;
       const std::uint64_t hole_end = hole->first;
-      messages_ -= std::min(end, hole_end) - std::max(first, hole_first);
+      const std::uint64_t from = std::max(first, hole_first);
+      const std::uint64_t to = std::min(end, hole_end);
+      messages_ -= to - from;
+      filled.push_back({from, to - 1, hole->second.since_ns, from == hole_first && to == hole_end});
       // What is left before, a hole of its own.
       if (hole_first < first) holes_.emplace_hint(hole, first, Hole{hole_first, hole->second.since_ns});
       if (hole_end > end) {
         hole->second.first = end;
         return;
       }
-      if (hole_first >= first) closed.push_back(hole->second.since_ns);
       hole = holes_.erase(hole);
     }
   }

@@ -27,6 +27,15 @@ class SessionTracker {
     ended_ = false;
     return SessionVerdict::adopted;
   }
+  // Somebody who must know says that this session is the current one: true where it is to be followed from now on,
+  // and was not before.
+  bool confirm(std::uint64_t session, std::int64_t now_ns) {
+    if (session <= current_ || (wanted_ != 0 && session != wanted_)) return false;
+    current_ = session;
+    last_ns_ = now_ns;
+    ended_ = false;
+    return true;
+  }
   void end() { ended_ = true; }
   std::uint64_t current() const { return current_; }
   bool ended() const { return ended_; }

@@ -59,6 +59,37 @@ struct Fill {
     object.Set("first", big(env, event.range.first));
     object.Set("last", big(env, event.range.last));
   }
+  void operator()(const run::StateEvent& event) {
+    object.Set("type", "state");
+    object.Set("state", run::name_of(event.state));
+  }
+  void operator()(const run::RecoveredEvent& event) {
+    constexpr const char* ways[run::repair_ways] = {"line", "retransmission", "snapshot"};
+    object.Set("type", "recovered");
+    object.Set("first", big(env, event.range.first));
+    object.Set("last", big(env, event.range.last));
+    object.Set("way", ways[static_cast<std::size_t>(event.way)]);
+  }
+  void operator()(const run::GivenUpEvent& event) {
+    object.Set("type", "givenUp");
+    object.Set("first", big(env, event.range.first));
+    object.Set("last", big(env, event.range.last));
+  }
+  void operator()(const run::SnapshotEvent& event) {
+    object.Set("type", "snapshot");
+    object.Set("sequence", big(env, event.sequence));
+    object.Set("generation", big(env, event.generation));
+  }
+  void operator()(const run::SnapshotRefusedEvent& event) {
+    object.Set("type", "snapshotRefused");
+    object.Set("generation", big(env, event.generation));
+    object.Set("reason", event.reason);
+  }
+  void operator()(const run::ResumedEvent& event) {
+    object.Set("type", "resumed");
+    object.Set("sequence", big(env, event.sequence));
+    object.Set("equal", event.equal);
+  }
   void operator()(const run::DigestMismatchEvent& event) {
     object.Set("type", "digestMismatch");
     object.Set("sequence", big(env, event.sequence));
@@ -85,7 +116,8 @@ struct Fill {
 
 Napi::Object to_object(Napi::Env env, const run::FeedEvent& event) {
   Fill fill{env, Napi::Object::New(env)};
-  std::visit(fill, event);
+  std::visit(fill, event.news);
+  fill.object.Set("updatesBefore", static_cast<double>(event.updates_before));
   return fill.object;
 }
 
@@ -97,6 +129,26 @@ Napi::Object to_object(Napi::Env env, const run::KnownDefinition& known) {
   object.Set("quantityExponent", static_cast<double>(known.record.quantity_exponent));
   object.Set("sourceCode", known.record.source_code);
   object.Set("lotSize", known.record.lot_size);
+  return object;
+}
+
+Napi::Object to_object(Napi::Env env, const run::RecoveryView& view) {
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("session", big(env, view.session));
+  object.Set("next", big(env, view.next));
+  object.Set("knownEnd", big(env, view.known_end));
+  object.Set("parkedFirst", big(env, view.parked_first));
+  object.Set("missing", big(env, view.missing));
+  object.Set("state", run::name_of(view.state));
+  object.Set("whole", view.whole);
+  object.Set("endAnnounced", view.end_announced);
+  std::vector<std::uint64_t> flat;
+  flat.reserve(2 * view.overdue.size());
+  for (const arbitrate::SequenceRange& range : view.overdue) {
+    flat.push_back(range.first);
+    flat.push_back(range.last);
+  }
+  object.Set("overdue", copy_to_array<Napi::BigUint64Array>(env, flat));
   return object;
 }
 

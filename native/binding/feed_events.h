@@ -9,5 +9,6 @@ namespace depthcast::binding {
 
 Napi::Object to_object(Napi::Env env, const run::FeedEvent& event);
 Napi::Object to_object(Napi::Env env, const run::KnownDefinition& known);
+Napi::Object to_object(Napi::Env env, const run::RecoveryView& view);
 
 }  // namespace depthcast::binding

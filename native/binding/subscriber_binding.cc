@@ -35,6 +35,17 @@ run::SubscriberOptions read_options(const Fields& fields) {
   options.limits = read_limits(fields);
   options.arbiter.gap_wait_ns = static_cast<std::int64_t>(fields.number<double>("gapWaitMs") * 1e6);
   options.arbiter.parked_max = fields.number<std::uint32_t>("parkedMax");
+  options.arbiter.parked_bytes_max = fields.number<std::size_t>("parkedBytesMax");
+  options.recovery = fields.boolean("recovery");
+  options.give_up_ns = static_cast<std::int64_t>(fields.number<double>("giveUpMs") * 1e6);
+  if (const std::uint64_t sequence = fields.big("resumeSequence"); sequence != 0) {
+    options.resume = {fields.big("resumeSession"), sequence, fields.big("resumeDigest")};
+  }
+  fields.list("snapshotLine", [&](const Napi::Value& value) {
+    options.snapshot_line = read_line(Fields(fields.env(), value));
+    options.snapshot_line->receive_buffer_bytes = fields.number<int>("receiveBufferBytes");
+    options.snapshot_line->coalescing = fields.boolean("coalescing");
+  });
   options.silence_ns = static_cast<std::int64_t>(fields.number<double>("silenceMs") * 1e6);
   options.wait = io::wait_strategy_of(fields.text("wait"));
   options.core = fields.number<int>("core");
@@ -49,6 +60,14 @@ run::SubscriberOptions read_options(const Fields& fields) {
   return options;
 }
 
+std::uint64_t unsigned_of(Napi::Env env, const Napi::Value& value, const char* name) {
+  bool lossless = false;
+  std::uint64_t number = 0;
+  if (value.IsBigInt()) number = value.As<Napi::BigInt>().Uint64Value(&lossless);
+  if (!lossless) throw_type(env, std::string(name) + " must be a bigint of 64 bits");
+  return number;
+}
+
 }  // namespace
 
 Napi::Function SubscriberBinding::define(Napi::Env env) {
@@ -60,7 +79,15 @@ Napi::Function SubscriberBinding::define(Napi::Env env) {
        InstanceMethod<&SubscriberBinding::request_export>("requestExport"),
        InstanceMethod<&SubscriberBinding::counters>("counters"), InstanceMethod<&SubscriberBinding::missing>("missing"),
        InstanceMethod<&SubscriberBinding::latency>("latency"), InstanceMethod<&SubscriberBinding::depth>("depth"),
-       InstanceMethod<&SubscriberBinding::definitions>("definitions")});
+       InstanceMethod<&SubscriberBinding::definitions>("definitions"),
+       InstanceMethod<&SubscriberBinding::offer>("offer"), InstanceMethod<&SubscriberBinding::recovery>("recovery"),
+       InstanceMethod<&SubscriberBinding::applied>("applied"),
+       InstanceMethod<&SubscriberBinding::repair_time>("repairTime"),
+       InstanceMethod<&SubscriberBinding::confirm_session>("confirmSession"),
+       InstanceMethod<&SubscriberBinding::want_snapshot>("wantSnapshot"),
+       InstanceMethod<&SubscriberBinding::give_up_below>("giveUpBelow"),
+       InstanceMethod<&SubscriberBinding::cancel_resume>("cancelResume"),
+       InstanceMethod<&SubscriberBinding::join_snapshot_line>("joinSnapshotLine")});
 }
 
 SubscriberBinding::SubscriberBinding(const Napi::CallbackInfo& info) : Napi::ObjectWrap<SubscriberBinding>(info) {
@@ -101,7 +128,12 @@ Napi::Value SubscriberBinding::close(const Napi::CallbackInfo& info) {
 Napi::Value SubscriberBinding::drain_updates(const Napi::CallbackInfo& info) {
   std::size_t count = 0;
   if (lifetime_.is_open() && subscriber_->delivery() != nullptr) {
-    count = columns_.drain(subscriber_->delivery()->ring(), subscriber_->updates_due());
+    std::size_t count_max = subscriber_->updates_due();
+    if (info[0].IsNumber()) {
+      const double wanted = info[0].As<Napi::Number>();
+      if (wanted < static_cast<double>(count_max)) count_max = wanted > 0 ? static_cast<std::size_t>(wanted) : 0;
+    }
+    count = columns_.drain(subscriber_->delivery()->ring(), count_max);
     subscriber_->updates_taken(count);
   }
   return Napi::Number::New(info.Env(), static_cast<double>(count));
@@ -154,15 +186,81 @@ Napi::Value SubscriberBinding::missing(const Napi::CallbackInfo& info) {
   return copy_to_array<Napi::BigUint64Array>(info.Env(), flat);
 }
 
-Napi::Value SubscriberBinding::latency(const Napi::CallbackInfo& info) {
+Napi::Value SubscriberBinding::copy_histogram(const Napi::CallbackInfo& info,
+                                              const run::LatencyHistogram& (run::Subscriber::*histogram)() const) {
   return guard(info.Env(), [&] {
     auto out = typed_array<Napi::BigUint64Array>(info.Env(), info[0], napi_biguint64_array, "out");
     const std::size_t count = std::min(out.ElementLength(), run::LatencyHistogram::buckets);
     for (std::size_t bucket = 0; lifetime_.is_open() && bucket < count; ++bucket) {
-      out[bucket] = subscriber_->latency().count(bucket);
+      out[bucket] = (subscriber_.get()->*histogram)().count(bucket);
     }
     return info.Env().Undefined();
   });
+}
+
+Napi::Value SubscriberBinding::latency(const Napi::CallbackInfo& info) {
+  return copy_histogram(info, &run::Subscriber::latency);
+}
+
+Napi::Value SubscriberBinding::repair_time(const Napi::CallbackInfo& info) {
+  return copy_histogram(info, &run::Subscriber::repair_time);
+}
+
+Napi::Value SubscriberBinding::offer(const Napi::CallbackInfo& info) {
+  return guard(info.Env(), [&] {
+    const auto bytes = typed_array<Napi::Uint8Array>(info.Env(), info[0], napi_uint8_array, "bytes");
+    const std::size_t waiting =
+        lifetime_.is_open() ? subscriber_->offer({bytes.Data(), bytes.ElementLength()}) : std::size_t{0};
+    return Napi::Number::New(info.Env(), static_cast<double>(waiting));
+  });
+}
+
+Napi::Value SubscriberBinding::recovery(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  if (!lifetime_.is_open()) return env.Undefined();
+  return to_object(env, subscriber_->recovery());
+}
+
+Napi::Value SubscriberBinding::applied(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  if (!lifetime_.is_open()) return env.Undefined();
+  const run::ResumePoint point = subscriber_->applied();
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("session", big(env, point.session));
+  object.Set("sequence", big(env, point.sequence));
+  object.Set("digest", big(env, point.digest));
+  return object;
+}
+
+Napi::Value SubscriberBinding::confirm_session(const Napi::CallbackInfo& info) {
+  return guard(info.Env(), [&] {
+    const auto session = unsigned_of(info.Env(), info[0], "session");
+    if (lifetime_.is_open()) subscriber_->confirm_session(session);
+    return info.Env().Undefined();
+  });
+}
+
+Napi::Value SubscriberBinding::want_snapshot(const Napi::CallbackInfo& info) {
+  if (lifetime_.is_open()) subscriber_->want_snapshot();
+  return info.Env().Undefined();
+}
+
+Napi::Value SubscriberBinding::give_up_below(const Napi::CallbackInfo& info) {
+  return guard(info.Env(), [&] {
+    const auto end = unsigned_of(info.Env(), info[0], "end");
+    if (lifetime_.is_open()) subscriber_->give_up_below(end);
+    return info.Env().Undefined();
+  });
+}
+
+Napi::Value SubscriberBinding::cancel_resume(const Napi::CallbackInfo& info) {
+  if (lifetime_.is_open()) subscriber_->cancel_resume();
+  return info.Env().Undefined();
+}
+
+Napi::Value SubscriberBinding::join_snapshot_line(const Napi::CallbackInfo& info) {
+  if (lifetime_.is_open()) subscriber_->join_snapshot_line(info[0].ToBoolean());
+  return info.Env().Undefined();
 }
 
 Napi::Value SubscriberBinding::depth(const Napi::CallbackInfo& info) {

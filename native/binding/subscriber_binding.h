@@ -31,6 +31,17 @@ class SubscriberBinding final : public Napi::ObjectWrap<SubscriberBinding> {
   Napi::Value latency(const Napi::CallbackInfo& info);
   Napi::Value depth(const Napi::CallbackInfo& info);
   Napi::Value definitions(const Napi::CallbackInfo& info);
+  Napi::Value offer(const Napi::CallbackInfo& info);
+  Napi::Value recovery(const Napi::CallbackInfo& info);
+  Napi::Value applied(const Napi::CallbackInfo& info);
+  Napi::Value repair_time(const Napi::CallbackInfo& info);
+  Napi::Value confirm_session(const Napi::CallbackInfo& info);
+  Napi::Value want_snapshot(const Napi::CallbackInfo& info);
+  Napi::Value give_up_below(const Napi::CallbackInfo& info);
+  Napi::Value cancel_resume(const Napi::CallbackInfo& info);
+  Napi::Value join_snapshot_line(const Napi::CallbackInfo& info);
+  Napi::Value copy_histogram(const Napi::CallbackInfo& info,
+                             const run::LatencyHistogram& (run::Subscriber::*histogram)() const);
 
   // Destruction, in this order: the subscriber (whose thread calls wake_callback_), the callback, the columns.
   UpdateColumns columns_;

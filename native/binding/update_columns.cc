@@ -33,6 +33,7 @@ void UpdateColumns::attach(Napi::Env env, const Napi::Value& object) {
   take("price3", napi_bigint64_array, price_3_);
   take("price4", napi_bigint64_array, price_4_);
   take("price5", napi_bigint64_array, price_5_);
+  take("digest", napi_biguint64_array, digest_);
   take("instrument", napi_uint32_array, instrument_);
   take("instrumentSequence", napi_uint32_array, instrument_sequence_);
   take("code", napi_uint32_array, code_);
@@ -69,6 +70,7 @@ void UpdateColumns::write(std::size_t row, const book::Update& update) {
   price_3_[row] = update.price_3;
   price_4_[row] = update.price_4;
   price_5_[row] = update.price_5;
+  digest_[row] = update.digest;
   instrument_[row] = update.instrument;
   instrument_sequence_[row] = update.instrument_sequence;
   code_[row] = update.code;

@@ -40,6 +40,7 @@ class UpdateColumns {
   std::int64_t* price_3_ = nullptr;
   std::int64_t* price_4_ = nullptr;
   std::int64_t* price_5_ = nullptr;
+  std::uint64_t* digest_ = nullptr;
   std::uint32_t* instrument_ = nullptr;
   std::uint32_t* instrument_sequence_ = nullptr;
   std::uint32_t* code_ = nullptr;

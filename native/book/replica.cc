@@ -147,6 +147,7 @@ void show_best_prices(const Book& book, Update& update) {
 
 void Replica::deliver(Update& update) {
   show_best_prices(book_, update);
+  update.digest = book_.digest();
   sink_->on_update(update);
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -38,6 +39,7 @@ struct Update {
   std::int64_t price_3;
   std::int64_t price_4;
   std::int64_t price_5;
+  std::uint64_t digest;  // the channel's after this message: the publisher's where it ends an event
   std::uint32_t instrument;
   std::uint32_t instrument_sequence;
   std::uint32_t code;
@@ -45,7 +47,7 @@ struct Update {
   Kind kind;
   Side side;
 };
-static_assert(sizeof(Update) == 144);
+static_assert(sizeof(Update) == 152);
 
 // Fills in the best prices of the update's instrument as they stand.
 void show_best_prices(const Book& book, Update& update);
@@ -158,6 +160,11 @@ class Replica {
   bool whole() const { return hole_epoch_ == whole_epoch_ && stale_count_ == 0; }
   // Some digest of the publisher's was equal since the start of the session, or the snapshot's.
   bool proved() const { return proved_; }
+  // The channel's digest after message `sequence`, if that ended an event and is not too long ago.
+  std::optional<std::uint64_t> past_digest(std::uint64_t sequence) const {
+    const PastDigest& past = past_[sequence % past_max];
+    return past.sequence == sequence ? std::optional(past.digest) : std::nullopt;
+  }
   const Book& book() const { return book_; }
   const ReplicaCounters& counters() const { return counters_; }
   // Bumped whenever a definition is learnt or changed.

@@ -1,6 +1,7 @@
 // Updates on their way from the receiver's thread to another one (JavaScript), bounded, whole events only.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 
 #include "book/replica.h"
@@ -22,6 +23,7 @@ class Delivery final : public book::UpdateSink {
   void attach(const book::Book& books) { books_ = &books; }
 
   void on_update(const book::Update& update) override {
+    if (update.sequence <= silent_until_) return;
     if (stopped_) {
       ++lost_;
       return;
@@ -33,6 +35,7 @@ class Delivery final : public book::UpdateSink {
       ++lost_;
     }
     if ((update.flags & flags::end_of_event) == 0) return;
+    sequence_ = update.sequence;
     if (books_ != nullptr && pending_ > 1) show_end_of_event();
     if (skipping_) {
       lost_ += pending_;
@@ -53,6 +56,21 @@ class Delivery final : public book::UpdateSink {
     skipping_ = false;
   }
 
+  // Numbers go on behind the snapshot; what it makes come once more is not delivered twice.
+  void on_snapshot(std::uint64_t sequence) override {
+    abandon();
+    if (sequence < sequence_) keep_silent_until(sequence_);
+  }
+  // Updates up to that number, the end of an event, are neither delivered nor lost.
+  void keep_silent_until(std::uint64_t sequence) { silent_until_ = std::max(silent_until_, sequence); }
+  // Another session: its numbers start again.
+  void start_session() {
+    abandon();
+    sequence_ = 0;
+    silent_until_ = 0;
+  }
+  void speak() { silent_until_ = sequence_; }
+
   SpscRing<book::Update>& ring() { return ring_; }
   // The receiver's thread only.
   std::uint64_t delivered() const { return delivered_; }
@@ -68,7 +86,9 @@ class Delivery final : public book::UpdateSink {
   const book::Book* books_ = nullptr;
   SpscRing<book::Update> ring_;
   DeliveryPolicy policy_;
-  std::size_t pending_ = 0;  // of the event that is not complete yet
+  std::size_t pending_ = 0;     // of the event that is not complete yet
+  std::uint64_t sequence_ = 0;  // the last end of an event that was delivered or lost
+  std::uint64_t silent_until_ = 0;
   bool skipping_ = false;
   bool stopped_ = false;
   std::uint64_t delivered_ = 0;

@@ -1,4 +1,4 @@
-// The receiving thread of one channel: lines -> verify -> arbitrate -> replica -> whoever asked for updates.
+// The receiving thread of one channel: sockets -> follower -> whoever asked for updates and news.
 #pragma once
 
 #include <atomic>
@@ -8,114 +8,26 @@
 #include <memory>
 #include <mutex>
 #include <optional>
-#include <string>
+#include <span>
 #include <thread>
 #include <variant>
 #include <vector>
 
-#include "arbitrate/arbiter.h"
-#include "arbitrate/session_tracker.h"
-#include "book/replica.h"
-#include "encode/packet_reader.h"
 #include "io/udp_socket.h"
 #include "io/waiting.h"
-#include "run/book_export.h"
-#include "run/counters.h"
-#include "run/delivery.h"
-#include "run/latency_histogram.h"
-#include "run/packet_applier.h"
+#include "run/follower.h"
+#include "run/offered_bytes.h"
 
 namespace depthcast::run {
 
-enum class SubscriberCounter : std::uint8_t {
-  datagrams_a,
-  bytes_a,
-  first_a,  // packets whose news came by this line first
-  duplicates_a,
-  kernel_drops_a,
-  foreign_sources_a,
-  receive_buffer_a,  // bytes granted by the kernel
-  datagrams_b,
-  bytes_b,
-  first_b,
-  duplicates_b,
-  kernel_drops_b,
-  foreign_sources_b,
-  receive_buffer_b,
-  foreign_channel,
-  foreign_session,
-  implausible,  // far ahead of everything seen
-  sequence,
-  position,
-  messages,
-  events,
-  missing_messages,
-  missing_ranges,
-  parked,
-  parked_overflows,
-  instrument_gaps,
-  instruments,
-  live_orders,
-  digest,
-  whole,
-  digests_checked,
-  digests_mismatched,
-  digests_unchecked,
-  unknown_kinds,
-  definitions_refused,
-  updates_delivered,
-  updates_lost,
-  sessions,
-  session,
-  receive_errors,
-  loop_ns_max,
-  packet_first,  // then one for each encode::PacketStatus
-  packet_last = packet_first + encode::packet_statuses - 1,
-  refused_first,  // then one for each refusal of book::ApplyResult
-  refused_last = refused_first + book::apply_results - book::refusals_from - 1,
-  count_,
-};
-std::vector<std::string> subscriber_counter_names();
-
-struct SubscriberOptions {
-  std::uint32_t channel = 1;
-  std::uint64_t session = 0;  // 0: whichever comes
+struct SubscriberOptions : FollowerOptions {
   std::optional<io::ReceiverOptions> lines[2];
-  book::BookLimits limits;
-  arbitrate::ArbiterOptions arbiter;
-  std::int64_t silence_ns = 1'000'000'000;
+  std::optional<io::ReceiverOptions> snapshot_line;  // joined on request only
   io::WaitStrategy wait = io::WaitStrategy::park;
   int core = -1;
   std::size_t delivery_capacity = 0;  // updates; 0: none are delivered
   DeliveryPolicy delivery_policy = DeliveryPolicy::skip;
-  std::vector<std::uint64_t> export_positions;  // ascending
-  bool export_orders = false;
 };
-
-struct SessionEvent {
-  std::uint64_t session;
-};
-struct MissingEvent {
-  arbitrate::SequenceRange range;
-};
-struct DigestMismatchEvent {
-  std::uint64_t sequence;
-};
-struct OverrunEvent {
-  std::uint64_t lost;
-};
-struct EndOfSessionEvent {
-  std::uint64_t session;
-  std::uint64_t sequence;
-  std::uint64_t position;
-};
-struct DefinitionsEvent {};
-struct ExportEvent {
-  std::uint32_t id;  // 0: one of export_positions
-  BookExport books;
-};
-using FeedEvent = std::variant<SessionEvent, MissingEvent, DigestMismatchEvent, OverrunEvent, EndOfSessionEvent,
-                               DefinitionsEvent, ExportEvent>;
 
 struct KnownDefinition {
   std::uint32_t instrument;
@@ -123,7 +35,7 @@ struct KnownDefinition {
 };
 
 // Threads: the delivery ring has one consumer; everything else may be called by any thread.
-class Subscriber final : private ApplyListener {
+class Subscriber final : private FollowerListener {
  public:
   // Joins the lines and maps all memory. `on_wake` is called on the receiving thread when updates or events wait,
   // at most once until rearm_wake(). Throws std::invalid_argument, std::system_error or std::bad_alloc.
@@ -149,78 +61,97 @@ class Subscriber final : private ApplyListener {
   // The result comes as an ExportEvent of that id.
   void request_export(std::uint32_t id, std::uint32_t instrument, bool orders);
 
-  const Counters<SubscriberCounter>& counters() const { return counters_; }
-  const LatencyHistogram& latency() const { return latency_; }
-  const book::DepthViews& views() const { return replica_.book().views(); }
+  // --- Recovery: see Follower. Each is carried out by the receiving thread, in this order.
+  // Whole datagrams one after the other; copied. Returns the bytes that wait, with these; they are refused, and 0 is
+  // returned, where they would be more than OfferedBytes::bytes_max.
+  std::size_t offer(std::span<const std::uint8_t> bytes);
+  void confirm_session(std::uint64_t session) { command(ConfirmSession{session}); }
+  void want_snapshot() { command(WantSnapshot{}); }
+  void give_up_below(std::uint64_t end) { command(GiveUp{end}); }
+  void cancel_resume() { command(CancelResume{}); }
+  // Joins the snapshot line, or leaves it. What cannot be joined is counted as a receive error.
+  void join_snapshot_line(bool joined) { command(JoinSnapshotLine{joined}); }
+  // As it was some ms ago at most.
+  RecoveryView recovery() const;
+  // The end of the event that was applied last: its session, number and digest, some ms old.
+  ResumePoint applied() const;
+
+  const SubscriberCounters& counters() const { return counters_; }
+  const LatencyHistogram& latency() const { return follower_.latency(); }
+  const LatencyHistogram& repair_time() const { return follower_.repair_time(); }
+  const book::DepthViews& views() const { return follower_.replica().book().views(); }
+  // What was given up of this session, oldest first, at most missing_max.
   std::vector<arbitrate::SequenceRange> missing() const;
   std::vector<KnownDefinition> definitions() const;
 
  private:
-  struct Request {
+  struct Export {
     std::uint32_t id;
     std::uint32_t instrument;
     bool orders;
   };
+  struct ConfirmSession {
+    std::uint64_t session;
+  };
+  struct WantSnapshot {};
+  struct GiveUp {
+    std::uint64_t end;
+  };
+  struct CancelResume {};
+  struct JoinSnapshotLine {
+    bool joined;
+  };
+  using Command = std::variant<ConfirmSession, WantSnapshot, GiveUp, CancelResume, JoinSnapshotLine>;
   static constexpr std::size_t missing_max = 65'536;
   static constexpr std::size_t events_max = 262'144;
-  // A packet further ahead than this of a feed that is being followed is no packet of that feed.
-  static constexpr std::uint64_t jump_max = std::uint64_t{1} << 32;
+  static constexpr std::size_t commands_max = 65'536;
+  static constexpr std::size_t offered_bytes_at_once = std::size_t{1} << 20;  // then the lines are looked at again
 
   void run();
   std::size_t receive(std::size_t line);
-  void on_datagram(std::size_t line, std::span<const std::uint8_t> datagram);
-  void on_unnumbered(const encode::PacketView& view);
-  void on_heartbeat(const encode::PacketView& view);
-  void adopt(std::uint64_t session);
-  // The next of the positions after which the books are exported.
-  std::uint64_t export_due() const {
-    return exports_done_ < options_.export_positions.size() ? options_.export_positions[exports_done_]
-                                                            : PacketApplier::no_position;
-  }
-  void on_position_passed(std::uint64_t position) override;
-  void on_definition(std::uint32_t instrument) override;
-  void drain_parked();
-  void give_up(const arbitrate::SequenceRange& range);
+  std::size_t receive_snapshot_line();
+  std::size_t take_offered();
+  void command(Command command);
+  void carry_out(const Command& command);
+  void serve_commands();
+  void serve_exports();
   void tick();
-  void serve_requests();
-  void check_end();
   void report();
+  void publish();
+  void publish_view();
   void idle(std::uint32_t& idle_rounds);
-  void push(FeedEvent event);
+  void on_news(FeedNews&& news) override;
+  void on_definition(std::uint32_t instrument, const book::DefinitionRecord& record) override;
+  void push(FeedNews&& news);
   void wake();
-  void publish_counters();
+  void wake_thread();
 
   SubscriberOptions options_;
   std::function<void()> on_wake_;
   std::unique_ptr<io::UdpReceiver> receivers_[2];
+  std::unique_ptr<io::UdpReceiver> snapshot_receiver_;
   io::FileDescriptor wake_descriptor_;
   std::unique_ptr<Delivery> delivery_;
-  book::Replica replica_;
-  PacketApplier applier_;
-  arbitrate::Arbiter arbiter_;
-  arbitrate::SessionTracker tracker_;
-  Counters<SubscriberCounter> counters_;
-  LatencyHistogram latency_;
+  SubscriberCounters counters_;
+  Follower follower_;
+  OfferedBytes offered_;
 
   // The receiving thread's own.
   std::int64_t now_ns_ = 0;
-  std::int64_t realtime_ns_ = 0;
-  std::uint64_t session_ = 0;       // followed now
-  bool followed_ = false;           // something of the current session has been taken
-  std::uint64_t end_sequence_ = 0;  // next number at the end of the session; 0: not announced
-  std::uint64_t end_position_ = 0;
-  bool end_told_ = false;
-  std::size_t exports_done_ = 0;
   std::int64_t half_event_since_ns_ = 0;  // an export has waited for the end of an event since then
-  std::uint64_t mismatches_told_ = 0;
   std::uint64_t lost_told_ = 0;
   std::uint64_t delivered_told_ = 0;
+  std::uint64_t join_errors_ = 0;
+  bool has_news_ = false;  // since the last wake-up
 
   mutable std::mutex mutex_;  // guards what follows; never taken on the way of a datagram unless there is news
   std::vector<FeedEvent> events_;
-  std::vector<Request> requests_;
+  std::vector<Export> exports_;
+  std::vector<Command> commands_;
   std::vector<arbitrate::SequenceRange> missing_;
   std::map<std::uint32_t, book::DefinitionRecord> known_;  // by instrument
+  RecoveryView recovery_;
+  ResumePoint applied_{};
 
   std::size_t updates_due_ = 0;  // the consumer's own
 

@@ -304,7 +304,7 @@ TEST(arbiterDoesNotAllocateOnItsWay) {
       while (arbiter.next_parked()) {
       }
     }
-    arbiter.closed().clear();
+    arbiter.filled().clear();
   };
   const std::size_t warm = packets.size() / 2;
   for (std::size_t index = 0; index < warm; ++index) take(packets[index]);

@@ -98,9 +98,12 @@ TEST(arbiterListsHolesOnceTheirTimeForTheOtherLineIsOver) {
   CHECK_EQUAL(follower.arbiter.next_sequence(), 21U);
   CHECK_EQUAL(follower.arbiter.parked_count(), 0U);
   CHECK_EQUAL(follower.delivered.size(), 20U);
-  std::vector<std::int64_t> closed = follower.arbiter.closed();
-  std::sort(closed.begin(), closed.end());
-  CHECK(closed == std::vector<std::int64_t>({1'000, 1'050, 1'080}));
+  std::string filled;
+  for (const arbitrate::FilledRange& one : follower.arbiter.filled()) {
+    filled += std::to_string(one.first) + '-' + std::to_string(one.last) + (one.closes ? " closes " : " of ") +
+              std::to_string(one.since_ns) + ", ";
+  }
+  CHECK_EQUAL(filled, "9-10 of 1080, 4-4 of 1000, 6-6 of 1050, 3-3 closes 1000, 7-7 closes 1050, 11-11 closes 1080, ");
 }
 
 TEST(arbiterTakesALateJoinForAHoleLikeAnyOther) {
@@ -261,7 +264,7 @@ void run_round(Random& random, HoleFigures& figures) {
         if (model.next_sequence() == before) break;
       }
     }
-    follower.arbiter.closed().clear();
+    follower.arbiter.filled().clear();
     REQUIRE_EQUAL(follower.arbiter.next_sequence(), model.next_sequence());
     REQUIRE_EQUAL(follower.arbiter.holes().messages(), model.missing());
     REQUIRE_EQUAL(follower.arbiter.deadline_ns(), model.deadline_ns());

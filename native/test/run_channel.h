@@ -108,7 +108,7 @@ class Listener {
     look();
     std::vector<Event> found;
     for (const run::FeedEvent& event : events_) {
-      if (const auto* one = std::get_if<Event>(&event)) found.push_back(*one);
+      if (const auto* one = std::get_if<Event>(&event.news)) found.push_back(*one);
     }
     return found;
   }

@@ -124,13 +124,13 @@ t.test('forgedMessageIsNoticedAtTheNextHeartbeat', async (t) => {
   await until('the mismatch', () => feed.mismatches.length > 0, 10_000);
   t.equal(feed.mismatches[0], number_forged, 'the digest of that very number differs');
   await feed.reach(t, { ONE: 'stale', TWO: 'live' }, 'and the instrument with it');
-  t.equal(feed.client.state, 'unconfirmed');
+  t.equal(feed.client.state, 'stale');
   t.ok(feed.client.stats().digestMismatches > 0);
 
   await feed.add('TWO');
   await feed.applied();
   await feed.reach(t, { ONE: 'stale', TWO: 'live' }, 'what is wrong stays wrong, what is right stays right');
-  t.equal(feed.client.state, 'unconfirmed');
+  t.equal(feed.client.state, 'stale');
 });
 
 t.test('instrumentWithAGapIsStaleUntilItsDigestIsRightAgain', async (t) => {
@@ -160,12 +160,12 @@ t.test('instrumentWithAGapIsStaleUntilItsDigestIsRightAgain', async (t) => {
   await until('the gap', () => feed.missing.length > 0, 10_000);
   t.strictSame(feed.missing, [{ first: BigInt(lost), last: BigInt(lost) }], 'the lost message is named');
   t.strictSame(relay.missing(), [[lost, lost]], 'it is the one that the relay dropped');
-  t.equal(feed.client.state, 'unconfirmed');
+  t.equal(feed.client.state, 'stale');
 
   for (const stock of stocks) await feed.add(stock);
   await feed.applied();
   await feed.reach(t, { ONE: 'live', TWO: 'stale' }, 'the instrument that was hit is stale, the other one live');
-  t.equal(feed.client.state, 'unconfirmed');
+  t.equal(feed.client.state, 'stale');
   t.ok(Number(feed.client.stats().counters.instrumentGaps) > 0, 'its own numbers have a gap');
   t.strictSame(feed.mismatches, [], 'which explains the difference');
 
