@@ -56,7 +56,7 @@ t.test('opensAndClosesAgainAndAgainWithoutGrowth', async (t) => {
   t.match(outcome, quiet);
   const { rss, descriptors, threads } = JSON.parse(outcome.output);
   // One feed takes several MiB; what garbage collection leaves varies by some tens of them, whatever the cycles.
-  t.ok(rss < 64 * 2 ** 20, `${rss} bytes more`);
+  t.ok(rss < 96 * 2 ** 20, `${rss} bytes more`);
   t.ok(descriptors <= 2, `${descriptors} descriptors more`);
   t.ok(threads <= 1, `${threads} threads more`);
 });
