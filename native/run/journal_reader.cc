@@ -32,6 +32,29 @@ std::vector<JournalReader::Known> JournalReader::segments_of(std::uint64_t sessi
   return segments;
 }
 
+std::optional<JournalReader::Known> JournalReader::segment_with(std::uint64_t session, std::uint64_t sequence) const {
+  const std::vector<std::uint64_t> numbers = numbers_of(session);
+  std::optional<Known> found;
+  SegmentCursor cursor;
+  for (std::size_t low = 0, high = numbers.size(); low < high;) {
+    const std::size_t middle = low + (high - low) / 2;
+    // The nearest one at or before the middle that tells where it begins.
+    std::optional<Known> known;
+    std::size_t at = middle + 1;
+    while (!known && at-- > low) {
+      Known one{numbers[at], {}};
+      if (cursor.open(folder_, {session, one.number}) && cursor.header(one.header) == Fault::none) known = one;
+    }
+    if (known && known->header.first_sequence > sequence) {
+      high = at;
+    } else {
+      if (known) found = known;
+      low = middle + 1;
+    }
+  }
+  return found;
+}
+
 bool JournalReader::open(std::uint64_t session, std::uint64_t number) {
   closed_ = false;
   return cursor_.open(folder_, {session, number});
@@ -184,12 +207,9 @@ bool JournalReader::scan(Found found) {
 
 bool JournalReader::seek(std::uint64_t session, std::uint64_t sequence) {
   cursor_.close();
-  const std::vector<Known> segments = segments_of(session);
-  const auto behind =
-      std::upper_bound(segments.begin(), segments.end(), sequence,
-                       [](std::uint64_t wanted, const Known& known) { return wanted < known.header.first_sequence; });
-  if (behind == segments.begin()) return false;
-  const Known& segment = *std::prev(behind);
+  const std::optional<Known> known = segment_with(session, sequence);
+  if (!known) return false;
+  const Known& segment = *known;
   const auto entries = index_of(session, segment.number);
   const auto later =
       std::upper_bound(entries.begin(), entries.end(), sequence,

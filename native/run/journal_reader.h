@@ -86,6 +86,8 @@ class JournalReader {
   std::vector<std::uint64_t> numbers_of(std::uint64_t session) const;
   // Segments of the session with sound headers.
   std::vector<Known> segments_of(std::uint64_t session) const;
+  // The last one that begins at or before the number; headers that are not sound are passed over.
+  std::optional<Known> segment_with(std::uint64_t session, std::uint64_t sequence) const;
   bool open(std::uint64_t session, std::uint64_t number);
   bool open_at(std::uint64_t session, const Known& segment, const journal::IndexEntry* entry);
   // Where the session goes on behind the present segment; 0: nowhere (yet).

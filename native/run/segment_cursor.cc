@@ -58,10 +58,13 @@ std::span<const std::uint8_t> SegmentCursor::look(std::size_t wanted) {
 }
 
 Fault SegmentCursor::header(journal::SegmentHeader& header) {
-  const std::uint64_t offset = std::exchange(offset_, 0);
-  const auto bytes = look(anew);
-  offset_ = offset;
-  return journal::read_segment_header(bytes, name_.session, name_.number, header);
+  std::uint8_t bytes[sizeof(journal::SegmentHeader)];
+  ssize_t got = 0;
+  do {
+    got = pread(file_.get(), bytes, sizeof bytes, 0);
+  } while (got < 0 && errno == EINTR);
+  if (got < 0) throw std::system_error(errno, std::generic_category(), "read " + segment_file_name(name_));
+  return journal::read_segment_header({bytes, static_cast<std::size_t>(got)}, name_.session, name_.number, header);
 }
 
 Fault SegmentCursor::next(journal::RecordView& record) {
