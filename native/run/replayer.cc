@@ -123,8 +123,8 @@ void Replayer::note_jump(std::uint64_t first) {
     const bool named = lost && index == 0 && low <= high;
     missing.first = named ? low : 0;
     missing.last = named ? high : 0;
-    // Damage before the range is nobody's concern unless books need it; in it or next to it, it is.
-    if (named || first > options_.from_sequence) note_missing(missing);
+    // Damage before or behind the range is nobody's concern.
+    if (named || (first > options_.from_sequence && expected_ <= options_.to_sequence)) note_missing(missing);
   }
   damage_.clear();
   expected_ = std::max(expected_, first);

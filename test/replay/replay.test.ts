@@ -58,8 +58,15 @@ async function followed(
 
 t.test('aReplayedJournalIsTheLiveFeedAgain', async (t) => {
   const { file, journal } = await prepared(t);
+  const state = join(journal, '..', 'state');
   const distributor = new Distributor(
-    serveOn(90, { source: `itch:${file}`, date: day, rate: 40_000, waitSubscribers: 1 }),
+    serveOn(90, {
+      state,
+      source: `itch:${file}`,
+      date: day,
+      rate: 40_000,
+      waitSubscribers: 1,
+    }),
   );
   t.teardown(() => distributor.close());
   await distributor.start();
@@ -67,7 +74,10 @@ t.test('aReplayedJournalIsTheLiveFeedAgain', async (t) => {
   t.equal(live.digest, distributor.stats().counters.digest);
   t.equal(live.updates.length, Number(distributor.stats().sequence));
 
-  for (const [index, source] of [journal, file].entries()) {
+  await distributor.close();
+
+  // The journal that the live run wrote, one that was made of the file, and the file.
+  for (const [index, source] of [state, journal, file].entries()) {
     const number = 91 + index;
     const again = await followed(t, number, null, async () => {
       const { end } = await replayed({
@@ -86,7 +96,7 @@ t.test('aReplayedJournalIsTheLiveFeedAgain', async (t) => {
     t.equal(again.digest, live.digest);
     t.equal(again.instruments, live.instruments);
   }
-  const rows = await replayed({ source: journal });
+  const rows = await replayed({ source: state });
   t.equal(rows.updates.join('\n') === live.updates.join('\n'), true, 'and the same as rows');
 });
 
