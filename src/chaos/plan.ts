@@ -68,10 +68,13 @@ const tail_ms = 600;
 const loss_min = 0.001;
 const loss_max = 0.3;
 
-/** One or two themes for each seed, the first in turn, so that a row of seeds has each of them. */
+/**
+ * One or two themes for each seed, the first in turn, so that a row of seeds has each of them; the second more often one of
+ * those that need the dear ways back.
+ */
 function drawThemes(seed: number, random: SeededRandom): Set<Theme> {
   const themes = new Set<Theme>([theme_names[seed % theme_names.length] as Theme]);
-  if (random.between(0, 1) === 1) themes.add(random.pick(theme_names));
+  if (random.between(0, 1) === 1) themes.add(random.pick([...theme_names, 'powerCut', 'bothDead', 'publisherKilled']));
   return themes;
 }
 
@@ -116,7 +119,7 @@ function applyTheme(theme: Theme, plan: ChaosPlan, phases: Phase[], random: Seed
       break;
     case 'burst': {
       // Up to 10,000 datagrams in a row, begun by those of certain numbers, on one line or on both.
-      const packets = Math.round(random.logarithmic(50, 10_000));
+      const packets = random.pick([Math.round(random.logarithmic(50, 10_000)), 10_000]);
       const begin = Math.round(plan.messages * 0.2);
       phases.push({ line, burst: { rate: 0.2, packets }, fromSequence: begin, toSequence: begin + 300 });
       phases.push({ burst: { rate: 0.0005, packets: Math.min(packets, 300) } });

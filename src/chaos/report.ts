@@ -50,12 +50,12 @@ const counted = (count: number, what: string) => (count === 0 ? [] : [`${count.t
 export function reportLines(report: ChaosReport): string[] {
   const { delivery, ways, repair, lines } = report;
   const line = (name: LineName) => {
-    const { received, dropped, corrupted, duplicated, reordered, delayed, messagesLost } = lines[name];
+    const { received, dropped, corrupted, duplicated, reordered, overtakenMax, delayed, messagesLost } = lines[name];
     const faults = [
       ...counted(dropped, 'dropped'),
       ...counted(corrupted, 'corrupted'),
       ...counted(duplicated, 'duplicated'),
-      ...counted(reordered, 'reordered'),
+      ...counted(reordered, `reordered (by up to ${overtakenMax})`),
       ...counted(delayed, 'delayed'),
     ];
     return `line ${name}: ${received.toLocaleString('en-US')} datagrams, ${faults.join(', ') || 'no faults'}; ${messagesLost.toLocaleString('en-US')} messages lost`;

@@ -59,7 +59,6 @@ class Scenario {
   readonly #clients: WatchedClient[] = [];
   #relay: FaultRelay | undefined;
   #first_ms = 0;
-  #resumed = 0;
 
   constructor(
     private readonly options: ScenarioOptions,
@@ -141,11 +140,10 @@ class Scenario {
 
   async #restartClient(away_ms: number): Promise<void> {
     const { client } = this.#watched;
-    const token = this.#watched.resumeToken();
+    const token = client.resumeToken();
     await client.close();
     await delay(away_ms);
     if (token === undefined) this.#problems.push('there was no resume token');
-    else this.#resumed++;
     await this.#startClient(token ?? null);
   }
 
@@ -164,7 +162,7 @@ class Scenario {
     const arrived = () => {
       const { session = 0n, last = 0 } = this.#publication.latest ?? {};
       const there = client.session === session && Number(client.sequence) === last;
-      return there && (client.state === 'synchronized' || client.state === 'ended') && this.#check.next === last + 1;
+      return there && (client.state === 'synchronized' || client.state === 'ended') && this.#check.covered === last;
     };
     await this.#until('the client to be where the publisher is', arrived, recover_ms_max);
   }
@@ -214,7 +212,7 @@ class Scenario {
       lostOnBoth: relay.lostOnBoth,
       delivery: this.#check.totals,
       ways: this.#ways(),
-      repair: undefined,
+      repair: this.#repairTimes(),
       command: this.options.command,
     };
   }
@@ -248,12 +246,19 @@ class Scenario {
   #ways(): ChaosReport['ways'] {
     const sum = (name: string) => this.#clients.reduce((total, one) => total + Number(one.counter(name)), 0);
     return {
-      otherLine: sum('filledByOtherLine'),
-      retransmission: sum('retransmissions'),
-      snapshot: sum('snapshots'),
+      otherLine: sum('repairsByLine'),
+      retransmission: sum('repairsByRetransmission'),
+      snapshot: this.#clients.reduce((total, { snapshots }) => total + snapshots, 0),
       sessionChange: Math.max(0, this.#check.totals.sessions - 1),
-      resume: this.#resumed,
+      resume: this.#clients.reduce((total, { resumed }) => total + resumed, 0),
     };
+  }
+
+  /** Of the client that lived to the end. */
+  #repairTimes(): ChaosReport['repair'] {
+    const histogram = this.#watched.client.repairTime();
+    const ms = (percentile: number) => histogram.getValueAtPercentile(percentile) / 1e6;
+    return { count: histogram.totalCount, p50_ms: ms(50), p99_ms: ms(99), max_ms: histogram.maxValue / 1e6 };
   }
 
   #say(text: string): void {
@@ -293,7 +298,15 @@ function publisherParameters(plan: ChaosPlan, state: string, { from, controlUrl 
 }
 
 function recoveryParameters(state: string, { recoveryUrl }: ChaosAddresses): string[] {
-  return ['recovery', `--state=${state}`, `--control=${recoveryUrl}`];
+  return [
+    'recovery',
+    `--state=${state}`,
+    `--control=${recoveryUrl}`,
+    '--limits-orders=131072',
+    '--limits-instruments=1024',
+    '--snapshot-age-ms=100',
+    '--status-ms=0',
+  ];
 }
 
 function clientOptions(

@@ -1,5 +1,5 @@
 /** A client under watch: every update it delivers is compared, and what it says of jumps and sessions is held against that. */
-import type { ResumeToken, SubscribeOptionsInput } from '../config.js';
+import type { SubscribeOptionsInput } from '../config.js';
 import { FeedClient } from '../feed_client.js';
 import type { DeliveryCheck } from './delivery_check.js';
 import { hashUpdates } from './message_hash.js';
@@ -10,6 +10,8 @@ export class WatchedClient {
   /** What should not happen, the first few. */
   readonly problems: string[] = [];
   snapshots = 0;
+  resumed = 0;
+  readonly resumesFailed: string[] = [];
   sessions = 0;
 
   constructor(options: SubscribeOptionsInput, check: DeliveryCheck) {
@@ -21,13 +23,15 @@ export class WatchedClient {
     this.client.on('updates', (batch) => {
       hashUpdates(batch, (sequence, high, low) => check.take(sequence, high, low));
     });
-    this.client.on('missing', ({ first, last }) => this.#problem(`${first} to ${last} were given up`));
+    this.client.on('givenUp', ({ first, last }) => this.#problem(`${first} to ${last} were given up`));
+    this.client.on('snapshot', ({ sequence }) => {
+      this.snapshots++;
+      check.announceSnapshot(check.session, Number(sequence));
+    });
+    this.client.on('resumed', () => this.resumed++);
+    this.client.on('resumeFailed', (reason) => this.resumesFailed.push(reason));
+    this.client.on('digestMismatch', (sequence) => this.#problem(`the digest of ${sequence} was another one`));
     this.client.on('overrun', (lost) => this.#problem(`${lost} updates were lost between the threads`));
-  }
-
-  /** Where a later client can go on; undefined where there is nothing yet. */
-  resumeToken(): ResumeToken | undefined {
-    return (this.client as { resumeToken?: () => ResumeToken | undefined }).resumeToken?.();
   }
 
   /** By name, 0 where there is no such figure. */

@@ -8,7 +8,7 @@ import type { FaultPhase, FaultProfile, LineName } from './profile.js';
 import { chance, hashOf } from './random.js';
 
 /** Nothing is held back longer than this where too few later datagrams come. */
-const held_ms_max = 200;
+const held_ms_max = 500;
 const held_datagrams_max = 200_000;
 const ends_of_session_at_risk = 4;
 
@@ -42,6 +42,8 @@ export interface FaultCounters {
   /** Copies besides the first. */
   duplicated: number;
   reordered: number;
+  /** Most datagrams that one was overtaken by. */
+  overtakenMax: number;
   delayed: number;
   /** Handed to `send`. */
   sent: number;
@@ -49,6 +51,8 @@ export interface FaultCounters {
 
 interface Held {
   datagram: Buffer;
+  /** How many had been received then. */
+  received: number;
   /** Sent when so many have been received, or at that time. */
   afterReceived: number;
   at_ms: number;
@@ -68,6 +72,7 @@ export class FaultLine {
     corrupted: 0,
     duplicated: 0,
     reordered: 0,
+    overtakenMax: 0,
     delayed: 0,
     sent: 0,
   };
@@ -188,6 +193,7 @@ export class FaultLine {
         this.counters.delayed++;
         this.#holdUntil({
           datagram,
+          received: this.counters.received,
           afterReceived: Number.POSITIVE_INFINITY,
           at_ms: now_ms + 1 + (word % delay.ms),
         });
@@ -198,7 +204,8 @@ export class FaultLine {
   }
 
   #hold(datagram: Buffer, packets: number, now_ms: number): void {
-    this.#holdUntil({ datagram, afterReceived: this.counters.received + packets, at_ms: now_ms + held_ms_max });
+    const { received } = this.counters;
+    this.#holdUntil({ datagram, received, afterReceived: received + packets, at_ms: now_ms + held_ms_max });
   }
 
   #holdUntil(held: Held): void {
@@ -218,6 +225,7 @@ export class FaultLine {
     this.#nextAfter = this.#nextAt_ms = Number.POSITIVE_INFINITY;
     for (const held of this.#held) {
       if (held.afterReceived <= received || held.at_ms <= now_ms) {
+        this.counters.overtakenMax = Math.max(this.counters.overtakenMax, received - held.received);
         this.#pass(held.datagram);
         continue;
       }

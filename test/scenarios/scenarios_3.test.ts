@@ -1,0 +1,5 @@
+/** A third of the scenarios that CI runs. */
+import t from 'tap';
+import { scenarioTests } from './run.js';
+
+scenarioTests(t, 108, 4);
