@@ -16,6 +16,7 @@ export {
   ConfigError,
   type LimitsOptions,
   type LimitsOptionsInput,
+  type ResumeToken,
   type ServeOptions,
   type ServeOptionsInput,
   type SubscribeOptions,
@@ -32,7 +33,14 @@ export {
 } from './distributor.js';
 export { type Dump, type DumpInstrument, type DumpLevel, type DumpOrder, makeDump, writeDump } from './dump.js';
 export { FeedBook } from './feed_book.js';
-export { FeedClient, type FeedClientEvents, type FeedState, type FeedStats, type SessionEnd } from './feed_client.js';
+export {
+  FeedClient,
+  type FeedClientEvents,
+  type FeedState,
+  type FeedStats,
+  type SessionEnd,
+  type SnapshotInfo,
+} from './feed_client.js';
 export {
   type JournalRepairOptions,
   listJournal,

@@ -124,6 +124,8 @@ const status: FeedStatus = {
   position: 90_000n,
   rate: 22_098.4,
   missing: 0n,
+  recovered: 0n,
+  snapshots: 0n,
   digests: 1_366n,
   digestsMismatched: 0n,
   kernelDrops: 0n,
@@ -152,9 +154,26 @@ t.test('panelFlowsIntoTheWidth', async (t) => {
 });
 
 t.test('troubleIsShownWhereThereIsSome', async (t) => {
-  const bad = { ...status, missing: 12n, digestsMismatched: 2n, kernelDrops: 3n, refused: 4n, lost: 5_000n };
+  const bad = {
+    ...status,
+    missing: 12n,
+    recovered: 6n,
+    snapshots: 1n,
+    digestsMismatched: 2n,
+    kernelDrops: 3n,
+    refused: 4n,
+    lost: 5_000n,
+  };
   const line = feedLine(bad);
-  for (const words of ['missing 12', 'digests 2 differ', 'kernel drops 3', 'refused datagrams 4', 'updates lost 5,000'])
+  for (const words of [
+    'missing 12',
+    'recovered 6',
+    'snapshots 1',
+    'digests 2 differ',
+    'kernel drops 3',
+    'refused datagrams 4',
+    'updates lost 5,000',
+  ])
     t.match(line, words);
   t.match(statusPanel(bad, rich, 80).join(), '\x1b[1;33mmissing 12');
   t.notMatch(feedLine(status), 'drops');

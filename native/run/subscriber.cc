@@ -101,9 +101,8 @@ std::size_t Subscriber::take_offered() {
     // Pairs with the store in command().
     if (requested_.load(std::memory_order_acquire)) serve_commands();
   };
-  return offered_.take(offered_bytes_at_once, before, [&](std::span<const std::uint8_t> datagram) {
-    follower_.take_recovered(datagram, now_ns_);
-  });
+  return offered_.take(offered_bytes_at_once, before,
+                       [&](std::span<const std::uint8_t> datagram) { follower_.take_recovered(datagram, now_ns_); });
 }
 
 void Subscriber::tick() {
@@ -267,13 +266,26 @@ void Subscriber::on_definition(std::uint32_t instrument, const book::DefinitionR
 
 void Subscriber::push(FeedNews&& news) {
   const std::uint64_t before = delivery_ == nullptr ? 0 : delivery_->delivered();
-  {
-    const std::lock_guard lock(mutex_);
-    // A consumer that takes nothing loses the oldest news, never the bound on memory.
-    if (events_.size() == events_max) events_.erase(events_.begin(), events_.begin() + events_max / 2);
-    events_.push_back({std::move(news), before});
-  }
   has_news_ = true;
+  const std::lock_guard lock(mutex_);
+  if (extends_last(news)) {
+    events_.back().updates_before = before;
+    return;
+  }
+  // A consumer that takes nothing loses the oldest news, never the bound on memory.
+  if (events_.size() == events_max) events_.erase(events_.begin(), events_.begin() + events_max / 2);
+  events_.push_back({std::move(news), before});
+}
+
+// A retransmission comes in many packets: one event tells of those that have come when it is taken.
+bool Subscriber::extends_last(const FeedNews& news) {
+  const auto* more = std::get_if<RecoveredEvent>(&news);
+  auto* last = events_.empty() ? nullptr : std::get_if<RecoveredEvent>(&events_.back().news);
+  if (more == nullptr || last == nullptr || last->way != more->way || last->range.last + 1 != more->range.first) {
+    return false;
+  }
+  last->range.last = more->range.last;
+  return true;
 }
 
 void Subscriber::wake() {

@@ -123,6 +123,7 @@ class Subscriber final : private FollowerListener {
   void on_news(FeedNews&& news) override;
   void on_definition(std::uint32_t instrument, const book::DefinitionRecord& record) override;
   void push(FeedNews&& news);
+  bool extends_last(const FeedNews& news);
   void wake();
   void wake_thread();
 

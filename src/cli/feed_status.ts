@@ -93,7 +93,8 @@ export class FeedStatusReader {
 
   #status(latency: LatencyFigures | undefined): FeedStatus {
     const stats = this.#client.stats();
-    const { counters } = stats;
+    const { counters, recoveredMessages } = stats;
+    const { line, retransmission, snapshot } = recoveredMessages;
     let refused = 0n;
     for (const [name, count] of Object.entries(counters)) if (refused_pattern.test(name)) refused += count;
     return {
@@ -103,7 +104,9 @@ export class FeedStatusReader {
       sequence: stats.sequence,
       position: stats.position,
       rate: this.#rate.update(performance.now(), counters.messages ?? 0n),
-      missing: stats.missingMessages,
+      missing: stats.missingMessages - line - retransmission - snapshot,
+      recovered: retransmission,
+      snapshots: BigInt(stats.snapshots),
       digests: counters.digestsChecked ?? 0n,
       digestsMismatched: counters.digestsMismatched ?? 0n,
       kernelDrops: (counters.kernelDropsA ?? 0n) + (counters.kernelDropsB ?? 0n),

@@ -9,6 +9,7 @@ import { FeedStatusReader } from './feed_status.js';
 import { LadderScreen } from './ladder_screen.js';
 import { chooseLines, readOptions } from './options.js';
 import { Output } from './output.js';
+import { readResumeFile, writeResumeFile } from './resume_file.js';
 import { listenForStop, within } from './stopping.js';
 import {
   checkSubscribe,
@@ -31,9 +32,10 @@ interface View {
 
 function makeClient(options: SubscribeCommandOptions): FeedClient {
   const { lines: _1, view, symbol: _2, levels, intervalMs: _3, dump: _4, l3, dumpAt, ...rest } = options;
-  const { exitAtEndOfSession: _5, ...library } = rest;
+  const { exitAtEndOfSession: _5, resumeFile, ...library } = rest;
   return new FeedClient({
     ...library,
+    resume: (resumeFile === undefined ? null : readResumeFile(resumeFile)) ?? library.resume,
     limits: { ...library.limits, depthLevels: Math.max(library.limits.depthLevels, view === 'ladder' ? levels : 0) },
     delivery: { ...library.delivery, updates: view === 'json' || view === 'bbo' },
     exportPositions: dumpAt,
@@ -75,7 +77,14 @@ const told_max = 20;
 
 /** What happens to the feed, on stderr. What happens all the time is told the first times; the figures count it. */
 function tellEvents(client: FeedClient): void {
-  const left = { missing: told_max, digestMismatch: told_max };
+  const left = {
+    missing: told_max,
+    recovered: told_max,
+    givenUp: told_max,
+    snapshot: told_max,
+    state: 2 * told_max,
+    digestMismatch: told_max,
+  };
   const tell = (kind: keyof typeof left, text: string) => {
     if (left[kind] === 0) return;
     left[kind]--;
@@ -83,6 +92,15 @@ function tellEvents(client: FeedClient): void {
   };
   client.on('session', (session) => say(`session ${session}`));
   client.on('missing', ({ first, last }) => tell('missing', `missing: ${first} to ${last}`));
+  client.on('recovered', ({ first, last }, way) => tell('recovered', `recovered by ${way}: ${first} to ${last}`));
+  client.on('givenUp', ({ first, last }) => tell('givenUp', `given up: ${first} to ${last}`));
+  client.on('snapshot', ({ sequence, reason }) => tell('snapshot', `snapshot as of ${sequence} (${reason})`));
+  client.on('snapshotRefused', (reason) => tell('snapshot', `snapshot refused: ${reason}`));
+  client.on('resumed', (sequence) => say(`resumed after ${sequence}`));
+  client.on('resumeFailed', (reason) => say(`cannot resume: ${reason}`));
+  client.on('state', (state) => {
+    if (state !== 'ended' && state !== 'closed') tell('state', state);
+  });
   client.on('digestMismatch', (sequence) => tell('digestMismatch', `books differ from the publisher's at ${sequence}`));
   client.on('endOfSession', ({ session, sequence }) => say(`session ${session} has ended at sequence ${sequence}`));
 }
@@ -130,6 +148,8 @@ export async function subscribe(given: Record<string, unknown>): Promise<Command
     const end = await Promise.race(ends);
     view.stop();
     await dumps?.finish();
+    const token = client.resumeToken();
+    if (options.resumeFile !== undefined && token !== undefined) writeResumeFile(options.resumeFile, token);
     warnOfUnknown(client, symbol);
     if (isPicture) output.write(`${summaryLines(status.total()).join('\n')}\n`);
     if (output.failure !== undefined) throw output.failure;

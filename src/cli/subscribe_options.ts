@@ -32,6 +32,9 @@ export const subscribeCommandOptions = subscribeOptions.safeExtend({
   dumpAt: positions()
     .default([])
     .describe('dump also after these messages of the source (1 is its first); 1000 goes to FILE.1000.json'),
+  resumeFile: fileName('the name of a file')
+    .optional()
+    .describe('go on after the point that this file tells, if there is one; it is written when the command ends'),
   exitAtEndOfSession: z
     .boolean()
     .optional()
@@ -44,7 +47,7 @@ export const subscribe_rules: FlagRules = {
   omit: ['delivery.updates', 'exportPositions', 'exportOrders'],
   own: {
     title: 'View and dumps:',
-    keys: ['view', 'symbol', 'levels', 'intervalMs', 'dump', 'l3', 'dumpAt', 'exitAtEndOfSession'],
+    keys: ['view', 'symbol', 'levels', 'intervalMs', 'dump', 'l3', 'dumpAt', 'resumeFile', 'exitAtEndOfSession'],
   },
   defaults: {
     lines: 'AB',
@@ -53,6 +56,7 @@ export const subscribe_rules: FlagRules = {
     symbol: 'all',
     dump: 'none',
     dumpAt: 'none',
+    resumeFile: 'none',
     intervalMs: '100 on a terminal, else 1000',
     exitAtEndOfSession: 'on with --dump, else off',
   },

@@ -20,8 +20,11 @@ export interface FeedStatus {
   position: bigint;
   /** Messages applied in a second, of late. */
   rate: number;
-  /** Messages that were given up. */
+  /** Messages that no line brought, and that have not been got back. */
   missing: bigint;
+  /** Messages that were got back by retransmission; and snapshots that were taken. */
+  recovered: bigint;
+  snapshots: bigint;
   /** Digests compared, and those that differed. */
   digests: bigint;
   digestsMismatched: bigint;
@@ -90,6 +93,8 @@ function feedCells(status: FeedStatus, look: Look): Cell[] {
     digestText(status),
     { text: latencyText(status.latency, look.unicode), styles: ['cyan'] },
   ];
+  if (status.recovered > 0n) cells.push({ text: `recovered ${grouped(status.recovered)}`, styles: [] });
+  if (status.snapshots > 0n) cells.push({ text: `snapshots ${grouped(status.snapshots)}`, styles: [] });
   if (status.kernelDrops > 0n) cells.push(trouble('kernel drops', status.kernelDrops));
   if (status.refused > 0n) cells.push(trouble('refused datagrams', status.refused));
   if (status.lost > 0n) cells.push(trouble('updates lost', status.lost));
