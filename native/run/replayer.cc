@@ -202,6 +202,7 @@ void Replayer::step(std::int64_t for_ns) {
     if (now_ns >= until_ns) break;
   }
   flush();
+  send_snapshot(io::monotonic_ns());
 }
 
 void Replayer::deliver() {

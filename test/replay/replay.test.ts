@@ -121,6 +121,41 @@ t.test('aRangeIsExactlyTheRangeWithTheBooksOfTheWhole', async (t) => {
   t.ok(end.progress.first > 1n && end.progress.last === BigInt(total));
 });
 
+t.test('aReplayFromTheMiddleBringsAClientToTheBooksOfTheWhole', async (t) => {
+  const { journal } = await prepared(t);
+  const whole = await replayed({ source: journal });
+  const [number, from] = [96, 9_000];
+  const snapshotLine = { group: '239.192.42.96', port: 27_999 };
+  const client = new FeedClient(
+    subscribeOn(number, null, { delivery: { updates: true, capacity: 1 << 18 }, recovery: { snapshotLine } }),
+  );
+  t.teardown(() => client.close());
+  const snapshots: number[] = [];
+  client.on('snapshot', ({ sequence }) => snapshots.push(Number(sequence)));
+  const recording = record(client);
+  await client.start();
+  const { end } = await replayed({
+    source: journal,
+    output: 'multicast',
+    from: String(from),
+    ...channelLines(number),
+    snapshotLine,
+    rate: 10_000,
+  });
+  t.same(end.missing, []);
+  t.ok(end.progress.first <= from && end.progress.first > from - 100);
+  const { updates, digest } = await recording.finish();
+  t.ok((snapshots[0] ?? 0) >= Number(end.progress.first) - 1, 'the state before it came by the snapshot group');
+  const first = Number(updates[0]?.split(' ')[0]);
+  t.equal(updates.length, whole.updates.length - first + 1);
+  t.equal(updates.join('\n') === whole.updates.slice(first - 1).join('\n'), true, 'the same updates from there on');
+  t.equal((await client.snapshot()).whole, true);
+  const again = await followed(t, 97, null, () =>
+    replayed({ source: journal, output: 'multicast', ...channelLines(97), rate: 40_000 }),
+  );
+  t.equal(digest, again.digest);
+});
+
 t.test('saysWhatIsBeyondTheEndAndWhichSessionsThereAre', async (t) => {
   const { journal } = await prepared(t);
   const { end, updates } = await replayed({ source: journal, from: '100', to: '99999999' });
