@@ -38,7 +38,7 @@ t.test('wrongUsageIsOneLineAndExitCode2', async (t) => {
 });
 
 t.test('helpExplainsEveryCommand', async (t) => {
-  const names = ['serve', 'subscribe', 'simulate', 'inspect', 'start'];
+  const names = ['serve', 'subscribe', 'simulate', 'inspect', 'start', 'journal'];
   const ends = await Promise.all(names.map((name) => run(t, [name, '--help'])));
   ends.forEach(({ end, stdout, stderr }, index) => {
     t.equal(end, 0, names[index] ?? '');

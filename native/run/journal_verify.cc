@@ -37,7 +37,10 @@ class Verifier {
 
   void check_segment(const SegmentName& name, bool newest) {
     SegmentScan scan = scan_segment(places_.journal, name, stop_);
-    if (scan.bytes == 0 && scan.faults.empty() && !scan.tail) return;  // removed meanwhile
+    if (scan.bytes == 0 && scan.faults.empty() && !scan.tail) {  // removed meanwhile: what follows begins anew
+      next_sequence_ = 0;
+      return;
+    }
     if (newest && !scan.closed && !scan.faults.empty() && is_at_work()) forgive_tail(scan);
     ++result_.segments;
     if (name.session != session_) begin_session(name.session);

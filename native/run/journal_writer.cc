@@ -177,6 +177,7 @@ int JournalWriter::write_some() {
     fail_segment();
     return note(error);
   }
+  note_index_errors();
   const journal::SegmentTally& after = segment_.tally();
   pending_done_ = upto;
   unsynced_ = true;
@@ -215,6 +216,7 @@ int JournalWriter::sync() {
   synced_ns_ = end;
   if (error != 0) {
     // The system may have dropped what it could not write: nothing more is built on this file.
+    unsynced_ = false;
     fail_segment();
     return note(error);
   }
@@ -264,7 +266,17 @@ int JournalWriter::note(int error) {
   return error;
 }
 
+// What the segment's index could not take: the journal itself goes on.
+void JournalWriter::note_index_errors() {
+  if (segment_.index_errors() == index_errors_) return;
+  counters_.add(JournalCounter::write_errors, segment_.index_errors() - index_errors_);
+  index_errors_ = segment_.index_errors();
+}
+
 void JournalWriter::fail_segment() {
+  // What stands in it whole is to be as durable as if it had been closed.
+  if (unsynced_ && options_.fsync != FsyncPolicy::never && segment_.sync() != 0)
+    counters_.add(JournalCounter::write_errors);
   segment_.abandon();
   unsynced_ = false;
 }

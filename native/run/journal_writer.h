@@ -125,6 +125,7 @@ class JournalWriter {
   int close_segment();
   int sync();
   int note(int error);
+  void note_index_errors();
   void fail_segment();
   bool write_or_wait();
   int keep_time();
@@ -152,6 +153,7 @@ class JournalWriter {
   std::uint64_t number_ = 1;  // of the next segment
   std::uint64_t bytes_cut_ = 0;
   std::uint64_t written_sequence_ = 0;
+  std::uint64_t index_errors_ = 0;
   bool unsynced_ = false;
   bool folder_unsynced_ = false;
   bool error_since_written_ = false;

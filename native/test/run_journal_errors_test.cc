@@ -26,14 +26,19 @@ class FaultyStorage final : public io::Storage {
   std::atomic<std::uint64_t> bytes_free{std::numeric_limits<std::uint64_t>::max()};
   std::atomic<int> sync_errors{0};  // how many more syncs fail
   std::atomic<bool> read_only{false};
+  bool index_full = false;
 
   int create(const std::string& path) override {
-    if (!read_only.load()) return Storage::create(path);
-    errno = EROFS;
-    return -1;
+    if (read_only.load()) {
+      errno = EROFS;
+      return -1;
+    }
+    const int file = Storage::create(path);
+    if (path.ends_with(".dci")) index_file_ = file;
+    return file;
   }
   std::ptrdiff_t write(int file, const void* bytes, std::size_t size, std::uint64_t offset) override {
-    const std::uint64_t free = bytes_free.load();
+    const std::uint64_t free = index_full && file == index_file_ ? 0 : bytes_free.load();
     if (free == 0) {
       errno = ENOSPC;
       return -1;
@@ -49,6 +54,9 @@ class FaultyStorage final : public io::Storage {
     errno = EIO;
     return -1;
   }
+
+ private:
+  int index_file_ = -1;
 };
 
 std::uint64_t faults(const std::string& folder) {
@@ -157,6 +165,26 @@ TEST(journalGivesUpAtItsEndWhatItCannotWrite) {
         other.flush();
       }(),
       std::system_error, "write the journal");
+}
+
+TEST(journalGoesOnWithoutAnIndexThatCannotBeWritten) {
+  const ScratchFolder folder;
+  JournalPackets packets;
+  FaultyStorage storage;
+  storage.index_full = true;
+  run::JournalOptions options = journal_options(folder / "journal");
+  options.storage = &storage;
+  JournalWriter writer(options, nullptr, 0);
+  for (int count = 0; count < 1'000; ++count) writer.append(packets.numbered(3));
+  writer.stop();
+  CHECK_EQUAL(figure(writer, JournalCounter::write_errors), 1U);
+  CHECK_EQUAL(figure(writer, JournalCounter::messages), 3'000U);
+  CHECK(run::list_indexes(folder / "journal").empty());
+  run::JournalReader reader(folder / "journal");
+  CHECK(reader.seek(journal_session, 2'500));
+  CHECK_EQUAL(faults(folder / "journal"), 1U);
+  REQUIRE_EQUAL(run::repair_journal(run::journal_places(folder / "journal"), true, go_on).size(), 1U);
+  CHECK_EQUAL(faults(folder / "journal"), 0U);
 }
 
 TEST(journalIsReadWhileItIsWritten) {
