@@ -75,7 +75,7 @@ std::string write_checkpoint(const std::string& folder, journal::CheckpointHeade
   make_folder(folder);
   if (header.created_ns == 0) header.created_ns = io::realtime_ns();
   seal(header);
-  const std::string path = folder + '/' + checkpoint_file_name(header.session, header.sequence);
+  std::string path = folder + '/' + checkpoint_file_name(header.session, header.sequence);
   Draft draft(storage, path + temporary_ending);
   const auto head = bytes_of(header);
   draft.staged().assign(head.begin(), head.end());

@@ -231,7 +231,7 @@ std::vector<JournalRepair> repair_journal(const JournalPlaces& places, bool keep
 std::vector<SegmentFile> prune_journal(const JournalPlaces& places, const Retention& retention, bool dry_run) {
   io::FileDescriptor lock;
   if (!dry_run) lock = lock_for_change(places);
-  const std::vector<SegmentFile> files = segments_to_remove(places.journal, retention, io::realtime_ns());
+  std::vector<SegmentFile> files = segments_to_remove(places.journal, retention, io::realtime_ns());
   if (dry_run) return files;
   for (const SegmentFile& file : files) {
     require(remove_segment(places.journal, file.name, io::Storage::system()), "remove", segment_file_name(file.name));
