@@ -1,12 +1,17 @@
 /** A client that loses packets, comes late, was away, or meets no service, against a distributor: it gets back by itself. */
 
+import type { AddressInfo } from 'node:net';
 import t, { type Test } from 'tap';
+import { WebSocket, WebSocketServer } from 'ws';
 import type { ServeOptionsInput, SubscribeOptionsInput } from '../src/config.js';
 import { Distributor } from '../src/distributor.js';
 import type { FaultProfileInput } from '../src/faults/profile.js';
 import { FaultRelay, type LinePair } from '../src/faults/relay.js';
 import { FeedClient, type SnapshotInfo } from '../src/feed_client.js';
 import { channelLines, serveOn, subscribeOn, until } from './channel.js';
+import { forged_order } from './faults/hostile.js';
+import { bookPacket } from './faults/packets.js';
+import { openSender } from './faults/sockets.js';
 
 const simulate = { symbols: 5, messages: 20_000, liveOrders: 500 };
 const endless = { simulate: { symbols: 5, liveOrders: 500 }, rate: 20_000 };
@@ -210,6 +215,111 @@ t.test('givesUpWhereNobodyIsLeftToAsk', async (t) => {
   t.ok(client.stats().givenUpMessages > 0n);
   t.equal((await client.snapshot()).whole, false, 'and it says so');
   t.notOk(states.slice(states.indexOf('recovering')).includes('synchronized'), states.join(' '));
+});
+
+t.test('givesUpWhereThePublisherHasNoService', async (t) => {
+  const distributor = await distributorOf(t, 82, { ...endless, recovery: { enabled: false } });
+  await until('some messages', () => distributor.stats().sequence > 500n);
+  const client = new FeedClient(subscribeOn(82, distributor.control, { recovery: { timeoutMs: 100 } }));
+  t.teardown(() => client.close());
+  await client.start();
+  await until('that it is stale', () => client.state === 'stale');
+  await until('that it follows', () => client.sequence > 1_000n);
+  t.equal(client.missing()[0]?.first, 1n);
+});
+
+/** Between client and service: connections that end at once or say nothing, damaged frames, frames that get lost. */
+async function badService(t: Test, to: string, connections_bad: number) {
+  const server = new WebSocketServer({ host: '127.0.0.1', port: 0 });
+  t.teardown(() => server.close());
+  await new Promise((resolve) => server.once('listening', resolve));
+  const { port } = server.address() as AddressInfo;
+  const figures = { connections: 0, damaged: 0, lost: 0 };
+  let state = 3;
+  const random = () => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return state / 2 ** 32;
+  };
+  server.on('connection', (client) => {
+    const count = ++figures.connections;
+    client.on('error', () => {});
+    if (count <= connections_bad) {
+      client.send('{"type":"welcome"');
+      client.send('{"type":"done","id":1,"sent":[["1","99999999999999999999"]],"refused":[]}');
+      client.send(Buffer.alloc(1_000, 0x44));
+      client.send(Buffer.alloc(3));
+      if (count % 2 === 0) client.close(4_400);
+      return;
+    }
+    const service = new WebSocket(`${to.replace('http', 'ws')}/recovery`, { perMessageDeflate: false });
+    const waiting: Buffer[] = [];
+    service.on('open', () => {
+      for (const message of waiting) service.send(message.toString());
+    });
+    client.on('message', (data: Buffer) => {
+      if (service.readyState === WebSocket.OPEN) service.send(data.toString());
+      else waiting.push(data);
+    });
+    service.on('message', (data: Buffer, isBinary: boolean) => {
+      const chance = isBinary ? random() : 1;
+      if (chance < 0.1) {
+        figures.lost++;
+        return;
+      }
+      if (chance < 0.3) {
+        figures.damaged++;
+        for (let flips = 0; flips < 5; flips++) {
+          const at = 8 + Math.floor(random() * (data.byteLength - 8));
+          data[at] = (data[at] ?? 0) ^ 0x10;
+        }
+      }
+      client.send(isBinary ? data : data.toString());
+    });
+    service.on('error', () => client.terminate());
+    service.on('close', () => client.terminate());
+    client.on('close', () => service.terminate());
+  });
+  return { url: `http://127.0.0.1:${port}`, figures };
+}
+
+t.test('getsBackOverAServiceThatDamagesAndLosesFrames', async (t) => {
+  const distributor = await distributorOf(t, 83, { simulate, rate: 20_000, waitSubscribers: 1 });
+  const relay = await relayOf(t, 83, 84, { phases: [{ drop: 0.1 }] });
+  const bad = await badService(t, distributor.control ?? '', 3);
+  const keeper = new Keeper(t, 84, distributor.control, { recovery: { url: bad.url, timeoutMs: 200 } });
+  await keeper.client.start();
+  await keeper.compare(t, distributor);
+  t.ok(relay.lostOnBoth > 0);
+  t.ok(bad.figures.connections > 3 && bad.figures.damaged > 0 && bad.figures.lost > 0, JSON.stringify(bad.figures));
+  t.same(keeper.runs, [[1n, distributor.stats().sequence]], 'every update came once');
+});
+
+t.test('mendsAForgedOrderByASnapshot', async (t) => {
+  const distributor = await distributorOf(t, 85, { ...endless, rate: 50 });
+  const keeper = new Keeper(t, 85, distributor.control);
+  const mismatches: bigint[] = [];
+  keeper.client.on('digestMismatch', (sequence) => mismatches.push(sequence));
+  await keeper.client.start();
+  await until('synchronized', () => keeper.client.state === 'synchronized');
+  const socket = await openSender(channelLines(85).lineA);
+  t.teardown(() => socket.close());
+  // A number that the publisher has not used yet: the first copy wins, and nothing but its content gives it away.
+  for (let tries = 0; mismatches.length === 0 && tries < 200; tries++) {
+    const books = await keeper.client.snapshot();
+    const one = books.instrument(1);
+    const first = books.sequence + 1n;
+    const instrumentSequence = (one?.instrumentSequence ?? 0) + 1;
+    const order = { ...forged_order, instrument: 1, instrumentSequence, orderId: 10n ** 15n + first };
+    socket.send(bookPacket({ channel: 1, session: distributor.session, first, position: first }, [order]));
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  await until('a snapshot', () => keeper.snapshots.length > 0);
+  await until('synchronized', () => keeper.client.state === 'synchronized');
+  t.ok(mismatches.length > 0);
+  t.equal(keeper.snapshots[0]?.reason, 'mismatch');
+  t.ok(keeper.told.includes('stale'));
+  t.same(keeper.wrong, []);
+  t.equal(keeper.runs.length, 1, 'every number came once');
 });
 
 t.test('withoutRecoveryHolesAreNamedAndGivenUp', async (t) => {

@@ -207,12 +207,15 @@ export class RecoveryClient {
     socket.on('message', (data: Buffer, isBinary: boolean) => {
       if (mine()) this.#receive(data, isBinary);
     });
+    let absent = false;
     // Whatever it is, "close" follows.
-    socket.on('error', () => {});
+    socket.on('error', ({ message }) => {
+      absent = message === 'Unexpected server response: 404';
+    });
     socket.on('close', () => {
       if (!mine()) return;
       this.#socket = undefined;
-      this.#act(this.#state.closed(this.#now()));
+      this.#act(this.#state.closed(this.#now(), absent));
       this.figures.connected = this.#state.connected;
     });
   }

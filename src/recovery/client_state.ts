@@ -95,6 +95,7 @@ export class ClientState {
   #connect_attempts = 0;
   #down_ms: number | undefined;
   #greeting_ms = 0;
+  #absent = false;
   #service = { session: 0n, next: 1n, oldest: 1n, snapshots: false };
   #view: FeedView | undefined;
   #id = 0;
@@ -141,9 +142,10 @@ export class ClientState {
     return this.#finish(now);
   }
 
-  /** The socket is closed, or could not be opened. */
-  closed(now: number): Action[] {
+  /** The socket is closed, or could not be opened; `absent`: there is no such service at that address. */
+  closed(now: number, absent = false): Action[] {
     if (this.#link === 'none') return [];
+    this.#absent = absent;
     if (this.#link === 'ready') this.#connect_attempts = 0;
     this.#link = 'down';
     this.#down_ms ??= now;
@@ -395,9 +397,10 @@ export class ClientState {
     }
     if (!helpless && this.#line_joined) this.#leaveLine();
     const down_ms = this.#down_ms ?? now;
+    const over = view.endAnnounced || (this.#absent && !hasUdp);
     const hopeless =
-      view.endAnnounced && view.overdue.length > 0 && now - this.#missing_ms >= timeoutMs && now - down_ms >= timeoutMs;
-    // The session is over and who could have brought the rest is gone.
+      over && view.overdue.length > 0 && now - this.#missing_ms >= timeoutMs && now - down_ms >= timeoutMs;
+    // The session is over and who could have brought the rest is gone; or there never was anybody.
     if (hopeless && !hasSnapshotLine) this.#actions.push({ do: 'giveUp', end: view.knownEnd });
   }
 

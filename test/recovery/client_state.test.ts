@@ -299,6 +299,17 @@ t.test('givesUpWhatNobodyCanBringWhenTheSessionIsOver', async (t) => {
   );
 });
 
+t.test('givesUpWhereThereIsNoSuchService', async (t) => {
+  const state = new ClientState(optionsOf());
+  const view = viewOf([range(5, 7)]);
+  state.start(0);
+  state.closed(1, true);
+  t.same(told(state.feed(view, 2)), []);
+  state.tick(30);
+  state.closed(1_001, true);
+  t.same(told(state.feed(view, 1_002)), ['give up below 8']);
+});
+
 t.test('subtractsRanges', async (t) => {
   const all = [range(1, 10), range(20, 30), range(40, 40)];
   t.same(without(all, []), all);
