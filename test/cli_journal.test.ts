@@ -1,6 +1,7 @@
 /** `depthcast journal` on folders of its own, as processes; and the same through the library. */
 import { spawn, spawnSync } from 'node:child_process';
 import {
+  cpSync,
   existsSync,
   mkdirSync,
   readdirSync,
@@ -18,19 +19,25 @@ import type { JournalRecord } from '../src/journal/native_tools.js';
 import { ensureBuilt, run } from './cli_process.js';
 import type { Test } from './data.js';
 
-t.before(ensureBuilt);
-
 const messages = 60_000;
 
-/** A state folder with a journal in it, and the path of its one segment. */
-async function makeState(t: Test): Promise<{ state: string; segment: string; index: string }> {
-  const state = t.testdir({});
-  const file = join(state, 'day.itch50');
+let template = '';
+
+t.before(async () => {
+  await ensureBuilt();
+  template = t.testdir({});
+  const file = join(template, 'day.itch50');
   const made = await run(t, ['simulate', `--out=${file}`, `--messages=${messages}`, '--symbols=10']);
-  t.equal(made.end, 0, made.stderr);
+  if (made.end !== 0) throw new Error(made.stderr);
+  const replayed = await run(t, ['replay', file, '--date=2024-01-02', `--out-journal=${join(template, 'journal')}`]);
+  if (replayed.end !== 0) throw new Error(replayed.stderr);
+});
+
+/** A state folder with a journal in it, and the paths of its one segment and index. */
+function makeState(t: Test): { state: string; segment: string; index: string } {
+  const state = t.testdir({});
   const journal = join(state, 'journal');
-  const replayed = await run(t, ['replay', file, '--date=2024-01-02', `--out-journal=${journal}`]);
-  t.equal(replayed.end, 0, replayed.stderr);
+  cpSync(join(template, 'journal'), journal, { recursive: true });
   const names = readdirSync(journal);
   const segment = join(journal, names.find((name) => name.endsWith('.dcj')) ?? '');
   return { state, segment, index: segment.replace(/dcj$/, 'dci') };
@@ -43,7 +50,7 @@ function flip(file: string, offset: number): void {
 }
 
 t.test('listsAndPrintsAJournal', async (t) => {
-  const { state, segment } = await makeState(t);
+  const { state, segment } = makeState(t);
   const [listed, json, printed] = await Promise.all([
     run(t, ['journal', 'ls', state]),
     run(t, ['journal', 'ls', '--json', state]),
@@ -85,7 +92,7 @@ t.test('listsAndPrintsAJournal', async (t) => {
 });
 
 t.test('verifyNamesSegmentAndOffset_repairMends', async (t) => {
-  const { state, segment, index } = await makeState(t);
+  const { state, segment, index } = makeState(t);
   t.match(await run(t, ['journal', 'verify', state]), { end: 0, stderr: '', stdout: /\nsound {3}yes\n$/ });
   const sound = readFileSync(segment);
   const offset = Math.floor(sound.length / 2);
@@ -128,7 +135,7 @@ t.test('verifyNamesSegmentAndOffset_repairMends', async (t) => {
 const hasFlock = spawnSync('flock', ['--version']).status === 0;
 
 t.test('refusesToChangeAFolderThatIsInUse', { skip: !hasFlock && 'no flock program here' }, async (t) => {
-  const { state, segment } = await makeState(t);
+  const { state, segment } = makeState(t);
   const lock = join(state, 'lock');
   writeFileSync(lock, '');
   const holder = spawn('flock', [lock, 'sh', '-c', 'echo held; exec cat'], { stdio: ['pipe', 'pipe', 'ignore'] });
@@ -150,7 +157,7 @@ t.test('refusesToChangeAFolderThatIsInUse', { skip: !hasFlock && 'no flock progr
 });
 
 t.test('prunesOldSessions', async (t) => {
-  const { state, segment } = await makeState(t);
+  const { state, segment } = makeState(t);
   // A session of the future: its segment is not sound, but names count.
   const later = join(state, 'journal', `${'9'.repeat(19).padStart(20, '0')}-00000001.dcj`);
   writeFileSync(later, readFileSync(segment).subarray(0, 128));
@@ -172,8 +179,10 @@ t.test('emptyAndMissingFolders', async (t) => {
   mkdirSync(join(state, 'journal'));
   t.match(await run(t, ['journal', 'verify', state]), { end: 0, stdout: /0 segments/ });
   t.match(await run(t, ['journal', 'cat', state]), { end: 0, stdout: '' });
-  for (const command of ['ls', 'verify', 'repair', 'cat'])
-    t.match(await run(t, ['journal', command, join(state, 'no')]), { end: 1, stderr: /No such file or directory\n$/ });
+  const missing = await Promise.all(
+    ['ls', 'verify', 'repair', 'cat'].map((command) => run(t, ['journal', command, join(state, 'no')])),
+  );
+  for (const end of missing) t.match(end, { end: 1, stderr: /No such file or directory\n$/ });
   t.match(await run(t, ['journal', 'verify', join(state, 'file')]), { end: 1, stderr: /Not a directory\n$/ });
   const wrong: [string[], RegExp][] = [
     [['verify'], /missing required argument 'folder'/],
@@ -181,5 +190,6 @@ t.test('emptyAndMissingFolders', async (t) => {
     [['cat', '--limit=x', state], /--limit is "x", expected a whole number/],
     [['nonsense', state], /unknown command/],
   ];
-  for (const [parameters, stderr] of wrong) t.match(await run(t, ['journal', ...parameters]), { end: 2, stderr });
+  const refused = await Promise.all(wrong.map(([parameters]) => run(t, ['journal', ...parameters])));
+  for (const [index, end] of refused.entries()) t.match(end, { end: 2, stderr: wrong[index]?.[1] });
 });
