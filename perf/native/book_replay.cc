@@ -39,10 +39,10 @@ class CountingSink final : public book::MessageSink {
 int book_replay(Options& options) {
   const std::uint64_t runs = options.number("runs", 7);
   book::BookLimits limits;
-  limits.orders_max = static_cast<std::uint32_t>(options.number("orders-max", 1U << 20));
+  limits.orders_max = static_cast<std::uint32_t>(options.number("orders-max", 1U << 21));
   limits.depth_levels = static_cast<std::uint32_t>(options.number("depth-levels", 10));
   limits.prefault = true;
-  const std::vector<std::uint8_t> bytes = load_itch(options);
+  const std::vector<std::uint8_t> bytes = load_itch(options, {20'000'000, 1'000'000});
   options.finish();
 
   for (std::uint64_t run = 0; run < runs; ++run) {
@@ -68,7 +68,11 @@ int book_replay(Options& options) {
     }
     const double elapsed_ns = watch.ns();
     const double cpu_ns = watch.cpu_ns();
-    const book::AuditResult audit = book::audit(*books);
+    book::AuditResult audit = book::audit(*books);
+    for (std::uint32_t instrument = 1; instrument <= sequencer.instrument_count() && audit.fault.empty();
+         ++instrument) {
+      if (limits.depth_levels != 0) audit.fault = book::audit_view(*books, instrument);
+    }
     JsonLine()
         .add("ns_per_message", elapsed_ns / static_cast<double>(messages))
         .add("cpu_ns_per_message", cpu_ns / static_cast<double>(messages))
@@ -77,7 +81,9 @@ int book_replay(Options& options) {
         .add("instruments", std::uint64_t{sequencer.instrument_count()})
         .add("live_orders", books->live_orders())
         .add("book_bytes", std::uint64_t{books->bytes()})
+        .add("huge_page_bytes", huge_page_bytes())
         .add_text("digest", hex(books->digest()))
+        .add_text("published_sum", hex(sink.sum))
         .add_text("audit", audit.fault.empty() ? "equal" : audit.fault)
         .print();
     if (!audit.fault.empty()) return 1;

@@ -70,13 +70,13 @@ std::string hex(std::uint64_t value) {
   return buffer;
 }
 
-std::vector<std::uint8_t> load_itch(Options& options) {
+std::vector<std::uint8_t> load_itch(Options& options, const ItchDefaults& defaults) {
   const std::string file = options.text("file", "");
   ingest::SimulatedExchangeOptions simulated;
   simulated.seed = options.number("seed", 1);
-  simulated.messages = options.number("messages", 5'000'000);
+  simulated.messages = options.number("messages", defaults.messages);
   simulated.symbols = static_cast<std::uint32_t>(options.number("symbols", 1'000));
-  simulated.live_orders = options.number("live-orders", 20'000);
+  simulated.live_orders = options.number("live-orders", defaults.live_orders);
   if (!file.empty()) {
     std::ifstream stream(file, std::ios::binary);
     if (!stream) throw std::invalid_argument("cannot read " + file);
@@ -89,6 +89,16 @@ std::vector<std::uint8_t> load_itch(Options& options) {
     bytes.insert(bytes.end(), share.begin(), share.begin() + static_cast<std::ptrdiff_t>(made));
   }
   return bytes;
+}
+
+std::uint64_t huge_page_bytes() {
+  std::ifstream stream("/proc/self/smaps_rollup");
+  std::string word;
+  while (stream >> word) {
+    std::uint64_t kibibytes = 0;
+    if (word == "AnonHugePages:" && stream >> kibibytes) return kibibytes << 10;
+  }
+  return 0;
 }
 
 }  // namespace depthcast::perf

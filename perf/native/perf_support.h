@@ -57,7 +57,14 @@ class JsonLine {
 std::string hex(std::uint64_t value);
 
 // ITCH bytes of a file, or of the simulated exchange: options file, messages, symbols, live-orders, seed.
-std::vector<std::uint8_t> load_itch(Options& options);
+struct ItchDefaults {
+  std::uint64_t messages;
+  std::uint64_t live_orders;
+};
+std::vector<std::uint8_t> load_itch(Options& options, const ItchDefaults& defaults);
+
+// Memory of this process that stands in huge pages just now.
+std::uint64_t huge_page_bytes();
 
 int book_replay(Options& options);
 int core_round_trip(Options& options);
