@@ -1,5 +1,9 @@
 // Order id -> place in the order pool. Open addressing, linear probing, deletion by shifting back (no tombstones),
 // at most half full. Sized at start.
+//
+// An entry knows whether a probe ever went past it to a later place. Neighbouring ids stand side by side, so that a
+// removal would have to look through them all to learn that none of them has to move; where nothing went past, it
+// writes one word. The mark may outlive its reason, but not its entry: an empty place was never gone past.
 #pragma once
 
 #include <bit>
@@ -25,8 +29,8 @@ class OrderTable {
     const std::uint32_t hash = hash_of(id);
     for (std::size_t place = home(hash);; place = (place + 1) & mask_) {
       const Entry entry = entries_[place];
-      if (entry.slot_plus_one == 0) return no_index;
-      if (entry.hash == hash && is_id(entry.slot_plus_one - 1)) return entry.slot_plus_one - 1;
+      if (entry.hash == hash && !entry.is_empty() && is_id(entry.slot())) return entry.slot();
+      if (!entry.passed()) return no_index;
     }
   }
 
@@ -37,12 +41,18 @@ class OrderTable {
     const std::uint32_t hash = hash_of(id);
     for (std::size_t place = home(hash);; place = (place + 1) & mask_) {
       const Entry entry = entries_[place];
-      if (entry.slot_plus_one == 0) return place;
-      if (entry.hash == hash && is_id(entry.slot_plus_one - 1)) return no_place;
+      if (entry.is_empty()) return place;
+      if (entry.hash == hash && is_id(entry.slot())) return no_place;
     }
   }
   // `place` comes from place_for(id), with no change since; fewer than orders_max ids may be present.
-  void insert_at(std::size_t place, std::uint64_t id, std::uint32_t slot) { entries_[place] = {hash_of(id), slot + 1}; }
+  void insert_at(std::size_t place, std::uint64_t id, std::uint32_t slot) {
+    const std::uint32_t hash = hash_of(id);
+    for (std::size_t before = home(hash); before != place; before = (before + 1) & mask_) {
+      entries_[before].state |= passed_bit;
+    }
+    entries_[place] = {hash, slot + 1};
+  }
   // `id` must not be present, and fewer than orders_max ids may be.
   void insert(std::uint64_t id, std::uint32_t slot) {
     insert_at(place_for(id, [](std::uint32_t) { return false; }), id, slot);
@@ -51,14 +61,8 @@ class OrderTable {
   // `id` must be present at `slot`.
   void remove(std::uint64_t id, std::uint32_t slot) {
     std::size_t hole = home(hash_of(id));
-    while (entries_[hole].slot_plus_one != slot + 1) hole = (hole + 1) & mask_;
-    for (std::size_t place = (hole + 1) & mask_; entries_[place].slot_plus_one != 0; place = (place + 1) & mask_) {
-      // An entry may move back to the hole unless that would put it before its home.
-      if (((place - home(entries_[place].hash)) & mask_) >= ((place - hole) & mask_)) {
-        entries_[hole] = entries_[place];
-        hole = place;
-      }
-    }
+    while (entries_[hole].slot() != slot) hole = (hole + 1) & mask_;
+    if (entries_[hole].passed()) hole = close_gap(hole);
     entries_[hole] = {0, 0};
   }
 
@@ -68,22 +72,33 @@ class OrderTable {
   void prefetch(std::uint64_t id) const { __builtin_prefetch(&entries_[home(hash_of(id))]); }
   // The slot that `id` probably has, by its hash alone, or no_index: to fetch its order ahead of time.
   std::uint32_t guess(std::uint64_t id) const {
-    const std::uint32_t hash = hash_of(id);
-    std::size_t place = home(hash);
-    for (int step = 0; step < 8; ++step, place = (place + 1) & mask_) {
-      const Entry entry = entries_[place];
-      if (entry.hash == hash || entry.slot_plus_one == 0) return entry.slot_plus_one - 1;  // 0 becomes no_index
-    }
-    return no_index;
+    return find(id, [](std::uint32_t) { return true; });
   }
   std::size_t bytes() const { return entries_.bytes(); }
 
  private:
+  static constexpr std::uint32_t passed_bit = 1U << 31;  // a slot is below 2^30
   struct Entry {
     std::uint32_t hash;
-    std::uint32_t slot_plus_one;  // 0: empty
+    std::uint32_t state;  // slot + 1, and passed_bit; 0: empty
+
+    bool is_empty() const { return state == 0; }
+    bool passed() const { return (state & passed_bit) != 0; }
+    std::uint32_t slot() const { return (state & ~passed_bit) - 1; }
   };
   static_assert(sizeof(Entry) == 8);
+
+  // Moves entries back until none stands behind a gap that it went past; returns the place that is free in the end.
+  std::size_t close_gap(std::size_t hole) {
+    for (std::size_t place = (hole + 1) & mask_; !entries_[place].is_empty(); place = (place + 1) & mask_) {
+      // An entry may move back to the hole unless that would put it before its home.
+      if (((place - home(entries_[place].hash)) & mask_) >= ((place - hole) & mask_)) {
+        entries_[hole] = {entries_[place].hash, entries_[place].state | passed_bit};
+        hole = place;
+      }
+    }
+    return hole;
+  }
 
   // Exchanges hand out ids in order. Eight neighbours share a cache line of the table (the low three bits are kept),
   // so that a run of adds costs one miss for eight; the lines themselves are spread by Fibonacci hashing
