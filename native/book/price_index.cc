@@ -5,11 +5,19 @@
 namespace depthcast::book {
 namespace {
 
-// The child that may hold `rank`: the last whose least rank is not above it.
+// The child that may hold `rank`: the last whose least rank is not above it. The same steps as in count_below.
 std::uint32_t child_slot(const PriceIndex::Node& node, std::int64_t rank) {
-  std::uint32_t slot = 0;
-  for (std::uint32_t next = 1; next < node.count; ++next) slot += node.keys[next] <= rank ? 1U : 0U;
-  return slot;
+  constexpr std::uint32_t last = PriceIndex::fanout - 1;
+  std::uint32_t slot = std::uint32_t{node.keys[8] <= rank} << 3;
+  slot += std::uint32_t{node.keys[slot + 4] <= rank} << 2;
+  slot += std::uint32_t{node.keys[slot + 2] <= rank} << 1;
+  slot += std::uint32_t{node.keys[std::min(slot + 1, last)] <= rank};
+  return std::min(slot, node.count - 1);  // unused keys are not above the worst rank
+}
+
+// Unused keys come after every rank.
+void forget_keys(PriceIndex::Node& node, std::uint32_t from) {
+  std::fill(node.keys + from, node.keys + PriceIndex::fanout, rank_worst);
 }
 
 void move_entries(const PriceIndex::Node& from, std::uint32_t from_slot, PriceIndex::Node& to, std::uint32_t to_slot,
@@ -25,9 +33,16 @@ PriceIndex::PriceIndex(std::size_t levels_max, std::size_t sides, bool prefault)
 
 std::uint32_t PriceIndex::take_node() {
   ++nodes_used_;
-  if (free_ == no_index) return fresh_++;  // nodes_for is the proof that there is one
-  const std::uint32_t node = free_;
-  free_ = nodes_[node].next;
+  std::uint32_t node = free_;
+  if (node == no_index) {
+    node = fresh_++;  // nodes_for is the proof that there is one
+  } else {
+    free_ = nodes_[node].next;
+  }
+  nodes_[node].count = 0;
+  nodes_[node].next = no_index;
+  nodes_[node].previous = no_index;
+  forget_keys(nodes_[node], 0);
   return node;
 }
 
@@ -73,6 +88,7 @@ void PriceIndex::remove_at(Node& node, std::uint32_t slot) {
   std::copy(node.keys + slot + 1, node.keys + node.count, node.keys + slot);
   std::copy(node.values + slot + 1, node.values + node.count, node.values + slot);
   --node.count;
+  node.keys[node.count] = rank_worst;
 }
 
 // Moves the upper half of a full node to a new right sibling and returns that.
@@ -84,8 +100,7 @@ std::uint32_t PriceIndex::split(std::uint32_t node, bool leaf) {
   to.count = fanout - kept;
   move_entries(from, kept, to, 0, to.count);
   from.count = kept;
-  to.next = no_index;
-  to.previous = no_index;
+  forget_keys(from, kept);
   if (leaf) {
     to.next = from.next;
     to.previous = node;
@@ -99,9 +114,6 @@ void PriceIndex::insert(SideIndex& side, std::int64_t rank, std::uint32_t level)
   ++side.levels;
   if (side.height == 0) {
     const std::uint32_t node = take_node();
-    nodes_[node].count = 0;
-    nodes_[node].next = no_index;
-    nodes_[node].previous = no_index;
     insert_at(nodes_[node], 0, rank, level);
     side.root = node;
     side.first_leaf = node;
@@ -141,8 +153,6 @@ void PriceIndex::insert(SideIndex& side, std::int64_t rank, std::uint32_t level)
   const std::uint32_t root = take_node();
   Node& top = nodes_[root];
   top.count = 2;
-  top.next = no_index;
-  top.previous = no_index;
   top.keys[0] = nodes_[side.root].keys[0];
   top.values[0] = side.root;
   top.keys[1] = key;
@@ -178,6 +188,7 @@ bool PriceIndex::rebalance(Node& parent, std::uint32_t slot, bool leaf) {
     std::copy(right.keys + moved, right.keys + right.count, right.keys);
     std::copy(right.values + moved, right.values + right.count, right.values);
     right.count -= moved;
+    forget_keys(right, right.count);
     left.count = wanted;
   } else {
     const std::uint32_t moved = left.count - wanted;
@@ -186,6 +197,7 @@ bool PriceIndex::rebalance(Node& parent, std::uint32_t slot, bool leaf) {
     move_entries(left, wanted, right, 0, moved);
     right.count += moved;
     left.count = wanted;
+    forget_keys(left, wanted);
   }
   parent.keys[left_slot + 1] = right.keys[0];
   return false;

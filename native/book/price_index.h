@@ -2,8 +2,10 @@
 // Bounded: O(log levels) whatever the prices are, no allocation after construction.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 
 #include "core/memory.h"
 #include "core/message.h"
@@ -12,9 +14,13 @@ namespace depthcast::book {
 
 constexpr std::uint32_t no_index = 0xffffffffU;
 
-// Ascending rank is best first on either side; ~ turns the order round without overflow.
-constexpr std::int64_t rank_of(Side side, std::int64_t price) { return side == Side::bid ? ~price : price; }
-constexpr std::int64_t price_of(Side side, std::int64_t rank) { return side == Side::bid ? ~rank : rank; }
+// Ascending rank is best first on either side; ~ turns the order round without overflow. Without a branch: which side
+// comes next cannot be predicted.
+constexpr std::int64_t rank_of(Side side, std::int64_t price) {
+  return price ^ -static_cast<std::int64_t>(side == Side::bid);
+}
+constexpr std::int64_t rank_worst = std::numeric_limits<std::int64_t>::max();
+constexpr std::int64_t price_of(Side side, std::int64_t rank) { return rank_of(side, rank); }
 
 // Root of one side; zero-filled memory is not a valid one, hence the initializers.
 struct SideIndex {
@@ -27,17 +33,17 @@ struct SideIndex {
 // Threads: the book's writer only.
 class PriceIndex {
  public:
-  static constexpr std::uint32_t fanout = 14;
+  static constexpr std::uint32_t fanout = 15;
   static constexpr std::uint32_t fill_min = 4;
 
   struct alignas(cache_line) Node {
     std::uint32_t count;
     std::uint32_t next;  // leaves: the next worse one
     std::uint32_t previous;
-    std::uint32_t reserved;
-    // Leaf: rank of each level. Inner node: least rank below each child; keys[0] is not compared.
-    std::int64_t keys[fanout];
     std::uint32_t values[fanout];  // leaf: level; inner: node
+    // Leaf: rank of each level. Inner node: least rank below each child; keys[0] is not compared.
+    // From `count` on: rank_worst, so that a search takes the same steps whatever the count.
+    std::int64_t keys[fanout];
   };
   static_assert(sizeof(Node) == 192);
 
@@ -60,8 +66,10 @@ class PriceIndex {
     std::uint32_t node = near_leaf(side, rank);
     if (node == no_index) node = descend(side, rank, nullptr);
     const Node& leaf = nodes_[node];
-    const std::uint32_t slot = count_below(leaf, rank);
-    return slot < leaf.count && leaf.keys[slot] == rank ? leaf.values[slot] : no_index;
+    // Without a branch: whether there is such a level cannot be predicted, and the caller asks anyway.
+    const std::uint32_t slot = std::min(count_below(leaf, rank), fanout - 1);
+    const bool found = slot < leaf.count && leaf.keys[slot] == rank;
+    return leaf.values[slot] | (static_cast<std::uint32_t>(found) - 1U);
   }
   // `rank` must not be present.
   void insert(SideIndex& side, std::int64_t rank, std::uint32_t level);
@@ -108,11 +116,13 @@ class PriceIndex {
     const Node& leaf = nodes_[side.first_leaf];
     return rank <= leaf.keys[leaf.count - 1] ? side.first_leaf : no_index;
   }
-  // Entries below `rank`. Early exit: most of what happens is at the first few.
+  // Entries below `rank`. Four steps without a branch: where in the node it ends cannot be predicted.
   static std::uint32_t count_below(const Node& node, std::int64_t rank) {
-    std::uint32_t below = 0;
-    while (below < node.count && node.keys[below] < rank) ++below;
-    return below;
+    static_assert(fanout == 15);
+    std::uint32_t below = std::uint32_t{node.keys[7] < rank} << 3;
+    below += std::uint32_t{node.keys[below + 3] < rank} << 2;
+    below += std::uint32_t{node.keys[below + 1] < rank} << 1;
+    return below + std::uint32_t{node.keys[below] < rank};
   }
   std::uint32_t take_node();
   void give_node(std::uint32_t node);
