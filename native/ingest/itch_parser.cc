@@ -51,9 +51,16 @@ class Fields {
   const std::uint8_t* bytes_;
 };
 
-Side side_of(std::uint8_t indicator) {
-  return indicator == 'B' ? Side::bid : indicator == 'S' ? Side::ask : Side::none;
+constexpr std::array<Side, 256> make_sides() {
+  std::array<Side, 256> sides{};
+  sides.fill(Side::none);
+  sides['B'] = Side::bid;
+  sides['S'] = Side::ask;
+  return sides;
 }
+constexpr auto sides = make_sides();
+
+Side side_of(std::uint8_t indicator) { return sides[indicator]; }
 
 TradingStatus status_of(std::uint8_t state) {
   switch (state) {
@@ -171,28 +178,83 @@ void parse_trade(const Fields& fields, std::uint8_t type, InputEvent& event, Tra
   }
 }
 
-void parse_add(const Fields& fields, InputEvent& event) {
-  event.kind = InputKind::add;
-  event.order_id = fields.u64(11);
-  event.side = side_of(fields.u8(19));
-  event.quantity = fields.u32(20);
-  event.price = fields.u32(32);
-}
+// Where the messages about orders keep what, so that all of them are read by the same steps: which type comes next
+// cannot be predicted, and a mispredicted jump costs more than the whole reading. A mask of 0 stands for a field that
+// the type does not have (its offset is then any that the message has).
+struct OrderLayout {
+  InputKind kind = InputKind::none;  // none: a message of another sort
+  std::uint8_t bits = 0;
+  std::uint8_t side = 0;
+  std::uint8_t quantity = 0;
+  std::uint8_t price = 0;
+  std::uint8_t detail = 0;
+  bool more = false;  // F, C: something else is to be read
+  std::uint8_t side_mask = 0;
+  std::uint32_t quantity_mask = 0;
+  std::uint32_t price_mask = 0;
+  std::uint64_t detail_mask = 0;
+};
 
-void parse_execution(const Fields& fields, InputEvent& event) {
-  event.kind = InputKind::execute;
-  event.order_id = fields.u64(11);
-  event.quantity = fields.u32(19);
-  event.detail = fields.u64(23);
-  event.bits = input_detail_set;
+constexpr std::array<OrderLayout, 256> make_order_layouts() {
+  std::array<OrderLayout, 256> layouts{};
+  const auto at = [&](char type) -> OrderLayout& { return layouts[static_cast<std::uint8_t>(type)]; };
+  const auto quantity = [](OrderLayout& layout, std::uint8_t offset) {
+    layout.quantity = offset;
+    layout.quantity_mask = 0xffffffffU;
+  };
+  const auto price = [](OrderLayout& layout, std::uint8_t offset) {
+    layout.price = offset;
+    layout.price_mask = 0xffffffffU;
+  };
+  const auto detail = [](OrderLayout& layout, std::uint8_t offset) {
+    layout.detail = offset;
+    layout.detail_mask = ~std::uint64_t{0};
+  };
+  for (const char type : {'A', 'F'}) {
+    at(type).kind = InputKind::add;
+    at(type).side = 19;
+    at(type).side_mask = 0xff;
+    quantity(at(type), 20);
+    price(at(type), 32);
+  }
+  for (const char type : {'E', 'C'}) {
+    at(type).kind = InputKind::execute;
+    at(type).bits = input_detail_set;
+    quantity(at(type), 19);
+    detail(at(type), 23);
+  }
+  at('X').kind = InputKind::cancel;
+  quantity(at('X'), 19);
+  at('D').kind = InputKind::delete_order;
+  at('U').kind = InputKind::replace;
+  detail(at('U'), 19);
+  quantity(at('U'), 27);
+  price(at('U'), 31);
+  at('F').bits = input_detail_set;
+  at('F').more = true;
+  at('C').bits |= input_at_price;
+  price(at('C'), 32);
+  at('C').more = true;
+  return layouts;
 }
+constexpr auto order_layouts = make_order_layouts();
 
-void parse_replacement(const Fields& fields, InputEvent& event) {
-  event.kind = InputKind::replace;
+void parse_order(const Fields& fields, std::uint8_t type, const OrderLayout& layout, InputEvent& event) {
   event.order_id = fields.u64(11);
-  event.detail = fields.u64(19);
-  event.quantity = fields.u32(27);
-  event.price = fields.u32(31);
+  event.detail = fields.u64(layout.detail) & layout.detail_mask;
+  event.price = fields.u32(layout.price) & layout.price_mask;
+  event.quantity = fields.u32(layout.quantity) & layout.quantity_mask;
+  event.kind = layout.kind;
+  event.side = side_of(fields.u8(layout.side) & layout.side_mask);
+  event.trade_kind = Kind::none;
+  event.bits = layout.bits;
+  if (layout.more) [[unlikely]] {
+    if (type == 'F') {
+      event.detail = fields.text(36, 4);
+    } else if (fields.u8(31) == 'N') {
+      event.bits |= input_non_printable;
+    }
+  }
 }
 
 }  // namespace
@@ -223,41 +285,26 @@ std::size_t ItchParser::parse(std::span<const std::uint8_t> message, std::uint64
   const std::uint32_t locate = fields.u16(1);
   const std::int64_t time_ns = midnight_ns_ + fields.time();
   std::size_t cells = 0;
-  const std::size_t stock = stock_offsets[type];
-  if (stock != 0 && locate != 0 && define(locate)) {
-    out[0].event = {position, time_ns, 0, 0, 0, 0, locate, InputKind::definition, Side::none, Kind::none, 0};
-    out[1].definition = {};
-    set_symbol(out[1].definition, fields.at(stock));
-    out[1].definition.price_exponent = itch_price_exponent;
-    cells = 2;
+  if (!is_defined(locate)) [[unlikely]] {
+    const std::size_t stock = stock_offsets[type];
+    if (stock != 0 && define(locate)) {
+      out[0].event = {position, time_ns, 0, 0, 0, 0, locate, InputKind::definition, Side::none, Kind::none, 0};
+      out[1].definition = {};
+      set_symbol(out[1].definition, fields.at(stock));
+      out[1].definition.price_exponent = itch_price_exponent;
+      cells = 2;
+    }
   }
   InputEvent& event = out[cells].event;
+  event.position = position;
+  event.time_ns = time_ns;
+  event.source_code = locate;
+  if (const OrderLayout& layout = order_layouts[type]; layout.kind != InputKind::none) [[likely]] {
+    parse_order(fields, type, layout, event);
+    return cells + 1;
+  }
   event = {position, time_ns, 0, 0, 0, 0, locate, InputKind::none, Side::none, Kind::none, 0};
-  // One switch for every type: a second one for orders would be mispredicted as often as the first.
   switch (type) {
-    case 'A': parse_add(fields, event); break;
-    case 'D':
-      event.kind = InputKind::delete_order;
-      event.order_id = fields.u64(11);
-      break;
-    case 'U': parse_replacement(fields, event); break;
-    case 'E': parse_execution(fields, event); break;
-    case 'X':
-      event.kind = InputKind::cancel;
-      event.order_id = fields.u64(11);
-      event.quantity = fields.u32(19);
-      break;
-    case 'F':
-      parse_add(fields, event);
-      event.detail = fields.text(36, 4);
-      event.bits = input_detail_set;
-      break;
-    case 'C':
-      parse_execution(fields, event);
-      event.price = fields.u32(32);
-      event.bits |= input_at_price;
-      if (fields.u8(31) == 'N') event.bits |= input_non_printable;
-      break;
     case 'R':
       define(locate);
       parse_directory(fields, event, out[cells + 1].definition);

@@ -24,13 +24,16 @@ class ItchParser {
   static constexpr std::size_t cells_max = 4;
 
   // `midnight_ns`: CLOCK_REALTIME of the trading day's midnight; ITCH times count from there.
-  explicit ItchParser(std::int64_t midnight_ns) : midnight_ns_(midnight_ns), defined_(65'536 / 64) {}
+  explicit ItchParser(std::int64_t midnight_ns) : midnight_ns_(midnight_ns), defined_(65'536 / 64) {
+    define(0);  // what concerns no stock names none
+  }
 
   // Parses one message (without its length prefix). `position` is its number. Returns the cells written.
   std::size_t parse(std::span<const std::uint8_t> message, std::uint64_t position, std::span<InputCell, cells_max> out,
                     ItchFault& fault);
 
  private:
+  bool is_defined(std::uint32_t locate) const { return (defined_[locate / 64] >> (locate % 64) & 1U) != 0; }
   bool define(std::uint32_t locate);
 
   std::int64_t midnight_ns_;
