@@ -1,8 +1,9 @@
-// Applies a batch of input cells, fetching ahead what later events will touch: order table, then order, then its level
-// and window. With many symbols nearly every event misses the cache three times in a row; this way the misses of
-// several events overlap.
+// Applies a batch of input cells in groups. Before a group is applied, what its events will touch is fetched into the
+// cache in passes over the whole group: table entries, then orders, then levels and neighbours, then sides and windows.
+// A pass takes about as long as one memory access, so that what it asked for is there when the next one reads it.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 
 #include "book/sequencer.h"
@@ -13,25 +14,23 @@ namespace depthcast::book {
 // Returns the cells taken, which is `ready` where every event is whole.
 template <typename CellAt, typename AfterEvent>
 std::size_t apply_batch(Sequencer& sequencer, std::size_t ready, CellAt cell_at, AfterEvent after_event) {
-  constexpr std::size_t ahead[Sequencer::prefetch_stages] = {16, 12, 8, 4};  // cells; about one memory access apart
-  // Extension cells are looked at, too, as if they were events: a needless prefetch, no harm.
-  Sequencer::Hint hints[2 * ahead[0]];  // of the cells looked at, by index
-  const auto prefetch = [&](std::size_t index, int stage) {
-    if (index < ready) sequencer.prefetch(cell_at(index).event, stage, hints[index % (2 * ahead[0])]);
-  };
-  for (int stage = 0; stage < Sequencer::prefetch_stages; ++stage) {
-    for (std::size_t index = 0; index < ahead[stage]; ++index) prefetch(index, stage);
-  }
   std::size_t taken = 0;
   while (taken < ready) {
-    const ingest::InputEvent& event = cell_at(taken).event;
-    const std::uint32_t cells = ingest::cells_of(event.kind);
-    for (std::uint32_t cell = 0; cell < cells; ++cell) {
-      for (int stage = 0; stage < Sequencer::prefetch_stages; ++stage) prefetch(taken + cell + ahead[stage], stage);
+    Sequencer::Group group;
+    std::size_t seen = taken;
+    while (seen < ready && group.count < Sequencer::group_max) {
+      const ingest::InputEvent& event = cell_at(seen).event;
+      group.events[group.count++] = &event;
+      seen += ingest::cells_of(event.kind);
     }
-    sequencer.apply(event, cells == 2 ? &cell_at(taken + 1) : nullptr);
-    taken += cells;
-    after_event();
+    sequencer.fetch_ahead(group);
+    for (std::size_t index = 0; index < group.count; ++index) {
+      const ingest::InputEvent& event = *group.events[index];
+      const std::uint32_t cells = ingest::cells_of(event.kind);
+      sequencer.apply(event, cells == 2 ? &cell_at(taken + 1) : nullptr, group.hints[index]);
+      taken += cells;
+      after_event();
+    }
   }
   return taken;
 }

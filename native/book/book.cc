@@ -86,8 +86,8 @@ ApplyResult Book::apply_to(std::uint32_t slot, const BookMessage& message, std::
   }
 }
 
-ApplyResult Book::check_add(std::uint32_t instrument, Side side, std::int64_t price, std::uint64_t quantity,
-                            std::uint32_t level) const {
+[[gnu::always_inline]] inline ApplyResult Book::check_add(std::uint32_t instrument, Side side, std::int64_t price,
+                                                          std::uint64_t quantity, std::uint32_t level) const {
   static_cast<void>(price);
   if (instrument == channel_instrument || instrument > limits_.instruments_max) return ApplyResult::unknown_instrument;
   if (side != Side::bid && side != Side::ask) return ApplyResult::invalid_side;
@@ -138,33 +138,21 @@ ApplyResult Book::find_for(const BookMessage& message, std::uint32_t& slot) cons
   return ApplyResult::applied;
 }
 
-ApplyResult Book::add(const BookMessage& message, std::uint64_t sequence) {
-  if (live_orders_ == limits_.orders_max) return ApplyResult::order_limit;
-  const std::size_t place =
-      table_.place_for(message.order_id, [&](std::uint32_t slot) { return orders_[slot].id == message.order_id; });
-  if (place == OrderTable::no_place) return ApplyResult::duplicate_order;
-  const bool on_side = message.side == Side::bid || message.side == Side::ask;
-  const std::uint32_t level = on_side ? find_level(message.instrument, message.side, message.price) : no_index;
-  const ApplyResult result = check_add(message.instrument, message.side, message.price, message.quantity, level);
-  if (result != ApplyResult::applied) return result;
-
-  std::uint32_t slot = order_free_;
-  if (slot != no_index) {
-    order_free_ = orders_[slot].next;
+// Inlined by hand, as are the next two: what is called for every message, from a few places.
+[[gnu::always_inline]] inline void Book::touch(std::uint32_t level) {
+  const Level& touched = levels_[level];
+  mark_dirty(touched.instrument());
+  if (touch_count_ < touches_max) {
+    touches_[touch_count_++] = {touched.instrument(), touched.side(), touched.price, level};
   } else {
-    slot = order_fresh_++;
+    instruments_[touched.instrument()].rebuild = true;
   }
-  orders_[slot].id = message.order_id;
-  table_.insert_at(place, message.order_id, slot);
-  ++live_orders_;
-  ++instruments_[message.instrument].live_orders;
-  place_order(message.instrument, message.side, message.price, level, slot, message.quantity, sequence);
-  return ApplyResult::applied;
 }
 
 // Puts the order at the end of its level's queue; `level` is no_index where the level is new.
-void Book::place_order(std::uint32_t instrument, Side side, std::int64_t price, std::uint32_t level, std::uint32_t slot,
-                       std::uint64_t quantity, std::uint64_t priority) {
+[[gnu::always_inline]] inline void Book::place_order(std::uint32_t instrument, Side side, std::int64_t price,
+                                                     std::uint32_t level, std::uint32_t slot, std::uint64_t quantity,
+                                                     std::uint64_t priority) {
   Instrument& owner = instruments_[instrument];
   if (level == no_index) {
     level = level_free_;
@@ -197,7 +185,7 @@ void Book::place_order(std::uint32_t instrument, Side side, std::int64_t price, 
 }
 
 // Takes the order out of its level, and the level away when that was its last order.
-void Book::unlink_order(std::uint32_t slot) {
+[[gnu::always_inline]] inline void Book::unlink_order(std::uint32_t slot) {
   Order& order = orders_[slot];
   const std::uint32_t index = order.level;
   Level& level = levels_[index];
@@ -214,6 +202,42 @@ void Book::unlink_order(std::uint32_t slot) {
   }
   (order.previous == no_index ? level.head : orders_[order.previous].next) = order.next;
   (order.next == no_index ? level.tail : orders_[order.next].previous) = order.previous;
+}
+
+[[gnu::always_inline]] inline bool Book::is_level(std::uint32_t index, const BookMessage& message) const {
+  if (index >= level_fresh_) return false;
+  const Level& level = levels_[index];
+  return level.orders != 0 && level.price == message.price && level.instrument() == message.instrument &&
+         level.side() == message.side;
+}
+
+ApplyResult Book::add(const BookMessage& message, std::uint64_t sequence, std::uint32_t level_hint) {
+  if (live_orders_ == limits_.orders_max) return ApplyResult::order_limit;
+  const std::size_t place =
+      table_.place_for(message.order_id, [&](std::uint32_t slot) { return orders_[slot].id == message.order_id; });
+  if (place == OrderTable::no_place) return ApplyResult::duplicate_order;
+  const bool on_side = message.side == Side::bid || message.side == Side::ask;
+  std::uint32_t level = no_index;
+  if (is_level(level_hint, message)) {
+    level = level_hint;
+  } else if (on_side) {
+    level = find_level(message.instrument, message.side, message.price);
+  }
+  const ApplyResult result = check_add(message.instrument, message.side, message.price, message.quantity, level);
+  if (result != ApplyResult::applied) return result;
+
+  std::uint32_t slot = order_free_;
+  if (slot != no_index) {
+    order_free_ = orders_[slot].next;
+  } else {
+    slot = order_fresh_++;
+  }
+  orders_[slot].id = message.order_id;
+  table_.insert_at(place, message.order_id, slot);
+  ++live_orders_;
+  ++instruments_[message.instrument].live_orders;
+  place_order(message.instrument, message.side, message.price, level, slot, message.quantity, sequence);
+  return ApplyResult::applied;
 }
 
 void Book::change_quantity(std::uint32_t slot, std::uint64_t quantity) {
@@ -264,6 +288,7 @@ void Book::remove_order(std::uint32_t slot) {
   const std::uint32_t instrument = levels_[order.level].instrument();
   unlink_order(slot);
   table_.remove(order.id, slot);
+  order.quantity = 0;  // tells holds() that nobody stands here
   order.next = order_free_;
   order_free_ = slot;
   --live_orders_;
@@ -359,23 +384,6 @@ void Book::reset() {
   end_event(0, 0);
 }
 
-void Book::mark_dirty(std::uint32_t instrument) {
-  Instrument& owner = instruments_[instrument];
-  if (owner.dirty) return;
-  owner.dirty = true;
-  dirty_[dirty_count_++] = instrument;
-}
-
-void Book::touch(std::uint32_t level) {
-  const Level& touched = levels_[level];
-  mark_dirty(touched.instrument());
-  if (touch_count_ < touches_max) {
-    touches_[touch_count_++] = {touched.instrument(), touched.side(), touched.price, level};
-  } else {
-    instruments_[touched.instrument()].rebuild = true;
-  }
-}
-
 std::uint32_t Book::level_of_touch(const Touch& touch, const SideIndex& side) const {
   const Level& level = levels_[touch.level];
   const bool same = level.orders != 0 && level.price == touch.price && level.instrument() == touch.instrument &&
@@ -395,8 +403,8 @@ void Book::publish_touch(const Touch& touch) {
   if (found != no_index) {
     const Level& level = levels_[found];
     const DepthLevel shown{level.price, level.quantity, level.orders};
-    views_.update(touch.instrument, touch.side, touch.price, &shown);
-  } else if (views_.update(touch.instrument, touch.side, touch.price, nullptr)) {
+    views_.update(touch.instrument, touch.side, shown);
+  } else if (views_.update(touch.instrument, touch.side, {touch.price, 0, 0})) {
     refill_view(touch.instrument, touch.side);
   }
 }
@@ -429,9 +437,8 @@ void Book::end_single_event(std::uint64_t sequence, std::int64_t event_time_ns) 
   const Touch& touch = touches_[0];
   Instrument& owner = instruments_[touch.instrument];
   const Level& level = levels_[touch.level];
-  const DepthLevel shown{level.price, level.quantity, level.orders};
   views_.open(touch.instrument);
-  if (views_.update(touch.instrument, touch.side, touch.price, level.orders != 0 ? &shown : nullptr)) {
+  if (views_.update(touch.instrument, touch.side, {touch.price, level.quantity, level.orders})) {
     refill_view(touch.instrument, touch.side);
   }
   views_.set_header(touch.instrument, sequence, event_time_ns, owner.instrument_sequence, owner.status);

@@ -2,6 +2,7 @@
 // Sized at start: no allocation while running, every step bounded. Publisher and clients run this same code.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <vector>
 
@@ -91,7 +92,8 @@ class Book {
   // place. Does not publish: call end_event after the event's last message.
   ApplyResult apply(const BookMessage& message, std::uint64_t sequence);
   // The same for an add; the message's instrument must be within the limit.
-  ApplyResult add(const BookMessage& message, std::uint64_t sequence);
+  // `level_hint` may name the level that it will probably join.
+  ApplyResult add(const BookMessage& message, std::uint64_t sequence, std::uint32_t level_hint = no_index);
   // The same for a message about the live order in pool slot `slot`, which the caller has found; the message must name
   // that order, its instrument and its side.
   ApplyResult apply_to(std::uint32_t slot, const BookMessage& message, std::uint64_t sequence);
@@ -111,6 +113,10 @@ class Book {
   // Pool slot of a live order, or no_index.
   std::uint32_t find(std::uint64_t order_id) const {
     return table_.find(order_id, [&](std::uint32_t slot) { return orders_[slot].id == order_id; });
+  }
+  // Whether that live order stands in that slot; any slot may be asked for.
+  bool holds(std::uint32_t slot, std::uint64_t order_id) const {
+    return slot < order_fresh_ && orders_[slot].id == order_id && orders_[slot].quantity != 0;
   }
   const Order& order(std::uint32_t slot) const { return orders_[slot]; }
   const Level& level(std::uint32_t index) const { return levels_[index]; }
@@ -141,12 +147,26 @@ class Book {
   void prefetch_instrument(std::uint32_t instrument) const { __builtin_prefetch(&instruments_[instrument], 1); }
   // The pool slot that the order probably has, or no_index.
   std::uint32_t guess(std::uint64_t order_id) const { return table_.guess(order_id); }
-  void prefetch_order(std::uint32_t slot) const { __builtin_prefetch(&orders_[slot], 1); }
+  // Half of the orders lie across two cache lines.
+  void prefetch_order(std::uint32_t slot) const {
+    __builtin_prefetch(&orders_[slot].id, 1);
+    __builtin_prefetch(&orders_[slot].level, 1);
+  }
+  // The level of an order and its neighbours in the queue.
   void prefetch_level(std::uint32_t slot) const {
     const Order& order = orders_[slot];
     __builtin_prefetch(&levels_[order.level], 1);
-    if (order.previous != no_index) __builtin_prefetch(&orders_[order.previous], 1);
-    if (order.next != no_index) __builtin_prefetch(&orders_[order.next], 1);
+    if (order.previous != no_index) __builtin_prefetch(&orders_[order.previous].next, 1);
+    if (order.next != no_index) __builtin_prefetch(&orders_[order.next].previous, 1);
+  }
+  // The level that an add will join, then the last order there. For no_index another level is taken: a needless
+  // prefetch is cheaper than a branch that cannot be predicted.
+  void prefetch_level_itself(std::uint32_t level) const {
+    __builtin_prefetch(&levels_[std::min(level, limits_.levels_max - 1)], 1);
+  }
+  void prefetch_tail(std::uint32_t level) const {
+    const std::uint32_t tail = levels_[std::min(level, limits_.levels_max - 1)].tail;
+    __builtin_prefetch(&orders_[std::min(tail, limits_.orders_max - 1)].next, 1);
   }
   void prefetch_side(std::uint32_t instrument, Side side) const {
     prices_.prefetch(instruments_[instrument].side(side));
@@ -185,6 +205,8 @@ class Book {
 
   ApplyResult check_add(std::uint32_t instrument, Side side, std::int64_t price, std::uint64_t quantity,
                         std::uint32_t level) const;
+  // Whether the live level `index` is that of the message; any index may be asked for.
+  bool is_level(std::uint32_t index, const BookMessage& message) const;
   ApplyResult modify(std::uint32_t slot, const BookMessage& message, std::uint64_t sequence);
   void remove_order(std::uint32_t slot);
   ApplyResult execute(std::uint32_t slot, const BookMessage& message);
@@ -207,7 +229,12 @@ class Book {
     return digest::order_term(digest::order_identity(level.instrument(), level.side(), level.price, order.id),
                               order.quantity, order.priority);
   }
-  void mark_dirty(std::uint32_t instrument);
+  void mark_dirty(std::uint32_t instrument) {
+    Instrument& owner = instruments_[instrument];
+    if (owner.dirty) return;
+    owner.dirty = true;
+    dirty_[dirty_count_++] = instrument;
+  }
   void touch(std::uint32_t level);
   std::uint32_t level_of_touch(const Touch& touch, const SideIndex& side) const;
   void end_single_event(std::uint64_t sequence, std::int64_t event_time_ns);

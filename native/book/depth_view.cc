@@ -3,30 +3,11 @@
 #include <algorithm>
 
 namespace depthcast::book {
-namespace {
-
-// The writer reads its own words: no other thread stores them.
-std::uint64_t own(const Word& word) { return word.load(std::memory_order_relaxed); }
-
-// Data words: pairs with load_word.
-void store_word(Word& word, std::uint64_t value) { word.store(value, std::memory_order_release); }
-
-// Pairs with store_word: what is loaded after it is not older.
-std::uint64_t load_word(const Word& word) { return word.load(std::memory_order_acquire); }
-
-constexpr unsigned count_shift(Side side) { return side == Side::ask ? 32 : 0; }
-
-}  // namespace
-
 DepthViews::DepthViews(std::uint32_t instruments_max, std::uint32_t levels, bool prefault)
     : instruments_max_(instruments_max),
       levels_(std::min(levels, depth_levels_max)),
       stride_((words_header + 2 * std::size_t{levels_} * words_level + 7) / 8 * 8),
       words_(levels_ == 0 ? 0 : (std::size_t{instruments_max} + 1) * stride_, prefault) {}
-
-std::uint32_t DepthViews::count(std::uint32_t instrument, Side side) const {
-  return static_cast<std::uint32_t>(own(slot(instrument)[word_counts]) >> count_shift(side));
-}
 
 void DepthViews::set_count(std::uint32_t instrument, Side side, std::uint32_t count) {
   Word& word = slot(instrument)[word_counts];
@@ -35,11 +16,11 @@ void DepthViews::set_count(std::uint32_t instrument, Side side, std::uint32_t co
 }
 
 std::int64_t DepthViews::worst_price(std::uint32_t instrument, Side side) const {
-  return static_cast<std::int64_t>(own(level_words(instrument, side, count(instrument, side) - 1)[0]));
+  return price_of(side, static_cast<std::int64_t>(own(level_words(instrument, side, count(instrument, side) - 1)[0])));
 }
 
-void DepthViews::store_level(Word* words, const DepthLevel& level) {
-  store_word(words[0], static_cast<std::uint64_t>(level.price));
+void DepthViews::store_level(Word* words, std::int64_t rank, const DepthLevel& level) {
+  store_word(words[0], static_cast<std::uint64_t>(rank));
   store_word(words[1], level.quantity);
   store_word(words[2], level.orders);
 }
@@ -48,30 +29,19 @@ void DepthViews::copy_level(Word* to, const Word* from) {
   for (std::size_t word = 0; word < words_level; ++word) store_word(to[word], own(from[word]));
 }
 
-void DepthViews::insert_level(Word* words, std::uint32_t place, std::uint32_t kept, const DepthLevel& level) {
+void DepthViews::insert_level(Word* words, std::uint32_t place, std::uint32_t kept, std::int64_t rank,
+                              const DepthLevel& level) {
   for (std::uint32_t index = kept; index > place; --index) {
     copy_level(words + index * words_level, words + (index - 1) * words_level);
   }
-  store_level(words + place * words_level, level);
+  store_level(words + place * words_level, rank, level);
 }
 
-bool DepthViews::update(std::uint32_t instrument, Side side, std::int64_t price, const DepthLevel* level) {
+bool DepthViews::change_window(std::uint32_t instrument, Side side, std::int64_t rank, std::uint32_t place,
+                               bool present, const DepthLevel& level) {
   const std::uint32_t levels = count(instrument, side);
   Word* words = level_words(instrument, side, 0);
-  const std::int64_t rank = rank_of(side, price);
-  // Most of what happens far from the best price ends here.
-  if (levels == levels_ && rank_of(side, static_cast<std::int64_t>(own(words[(levels - 1) * words_level]))) < rank) {
-    return false;
-  }
-  std::uint32_t place = 0;
-  bool present = false;
-  for (; place < levels; ++place) {
-    const std::int64_t held = rank_of(side, static_cast<std::int64_t>(own(words[place * words_level])));
-    if (held < rank) continue;
-    present = held == rank;
-    break;
-  }
-  if (level == nullptr) {
+  if (level.orders == 0) {
     if (!present) return false;
     for (std::uint32_t index = place; index + 1 < levels; ++index) {
       copy_level(words + index * words_level, words + (index + 1) * words_level);
@@ -79,12 +49,9 @@ bool DepthViews::update(std::uint32_t instrument, Side side, std::int64_t price,
     set_count(instrument, side, levels - 1);
     return levels == levels_;
   }
-  if (present) {
-    store_word(words[place * words_level + 1], level->quantity);
-    store_word(words[place * words_level + 2], level->orders);
-  } else if (place < levels_) {
+  if (place < levels_) {
     const std::uint32_t kept = std::min(levels, levels_ - 1);
-    insert_level(words, place, kept, *level);
+    insert_level(words, place, kept, rank, level);
     if (kept == levels) set_count(instrument, side, levels + 1);
   }
   return false;
@@ -92,7 +59,7 @@ bool DepthViews::update(std::uint32_t instrument, Side side, std::int64_t price,
 
 void DepthViews::append(std::uint32_t instrument, Side side, const DepthLevel& level) {
   const std::uint32_t levels = count(instrument, side);
-  store_level(level_words(instrument, side, levels), level);
+  store_level(level_words(instrument, side, levels), rank_of(side, level.price), level);
   set_count(instrument, side, levels + 1);
 }
 
@@ -113,7 +80,7 @@ void DepthViews::copy_out(std::uint32_t instrument, std::uint32_t levels_wanted,
     out.counts[index] = std::min({held, levels_wanted, levels_});
     const Word* level = level_words(instrument, side, 0);
     for (std::uint32_t rank = 0; rank < out.counts[index]; ++rank, level += words_level) {
-      out.levels[index][rank] = {static_cast<std::int64_t>(load_word(level[0])), load_word(level[1]),
+      out.levels[index][rank] = {price_of(side, static_cast<std::int64_t>(load_word(level[0]))), load_word(level[1]),
                                  load_word(level[2])};
     }
   }

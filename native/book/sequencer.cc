@@ -43,15 +43,15 @@ std::uint32_t Sequencer::take_instrument_number(std::uint32_t instrument) {
   return number;
 }
 
-void Sequencer::apply(const InputEvent& event, const ingest::InputCell* extension) {
+void Sequencer::apply(const InputEvent& event, const ingest::InputCell* extension, const Hint& hint) {
   ++counters_.events;
   position_ = event.position;
   time_ns_ = event.time_ns;
   switch (event.kind) {
-    case InputKind::execute: return execute(event);
-    case InputKind::cancel: return cancel(event);
-    case InputKind::delete_order: return delete_order(event);
-    case InputKind::replace: return replace(event);
+    case InputKind::execute: return execute(event, hint);
+    case InputKind::cancel: return cancel(event, hint);
+    case InputKind::delete_order: return delete_order(event, hint);
+    case InputKind::replace: return replace(event, hint);
     case InputKind::definition: return define(event, extension->definition);
     default: break;
   }
@@ -61,7 +61,7 @@ void Sequencer::apply(const InputEvent& event, const ingest::InputCell* extensio
     return;
   }
   switch (event.kind) {
-    case InputKind::add: return add(event, instrument);
+    case InputKind::add: return add(event, instrument, hint);
     case InputKind::status: return status(event, instrument);
     case InputKind::reference: return reference(event, instrument);
     case InputKind::trade: return trade(event, extension->trade, instrument);
@@ -111,37 +111,63 @@ ApplyResult Sequencer::emit(ApplyResult result, BookMessage& message, const Inpu
   return ApplyResult::applied;
 }
 
-void Sequencer::prefetch(const InputEvent& event, int stage, Hint& hint) const {
-  const bool about_order = event.kind >= InputKind::add && event.kind <= InputKind::replace;
-  if (!about_order) return;
-  const bool adds = event.kind == InputKind::add;
-  if (stage == 0) {
+// Adds and events about live orders are told apart once, without a branch, and then have passes of their own: which
+// kind comes next cannot be predicted, and a branch on it in each step would cost more than the step.
+void Sequencer::fetch_ahead(Group& group) const {
+  std::uint32_t adds[group_max];
+  std::uint32_t others[group_max];
+  std::size_t add_count = 0;
+  std::size_t other_count = 0;
+  for (std::uint32_t index = 0; index < group.count; ++index) {
+    const InputEvent& event = *group.events[index];
+    if (event.kind < InputKind::add || event.kind > InputKind::replace) continue;
+    const std::uint32_t instrument = instrument_of(event.source_code);
+    if (instrument == no_instrument) continue;
+    group.hints[index].instrument = instrument;
+    book_.prefetch_instrument(instrument);
     book_.prefetch_table(event.order_id);
     if (event.kind == InputKind::replace) book_.prefetch_table(event.detail);
-    const std::uint32_t instrument = instrument_of(event.source_code);
-    hint = {instrument == no_instrument ? no_index : instrument, no_index};
-    if (hint.instrument != no_index) book_.prefetch_instrument(hint.instrument);
-  } else if (adds) {
-    if (stage == 1 && hint.instrument != no_index) book_.prefetch_side(hint.instrument, event.side);
-  } else if (stage == 1) {
-    hint.slot = book_.guess(event.order_id);
+    adds[add_count] = index;
+    others[other_count] = index;
+    const std::size_t is_add = event.kind == InputKind::add ? 1 : 0;
+    add_count += is_add;
+    other_count += 1 - is_add;
+  }
+  for (std::size_t at = 0; at < other_count; ++at) {
+    Hint& hint = group.hints[others[at]];
+    hint.slot = book_.guess(group.events[others[at]]->order_id);
     if (hint.slot != no_index) book_.prefetch_order(hint.slot);
-  } else if (hint.slot != no_index) {
-    if (stage == 2) book_.prefetch_level(hint.slot);
-    if (stage == 3) book_.prefetch_side_of(hint.slot);
+  }
+  for (std::size_t at = 0; at < add_count; ++at) {
+    book_.prefetch_side(group.hints[adds[at]].instrument, group.events[adds[at]]->side);
+  }
+  for (std::size_t at = 0; at < other_count; ++at) {
+    if (const std::uint32_t slot = group.hints[others[at]].slot; slot != no_index) book_.prefetch_level(slot);
+  }
+  for (std::size_t at = 0; at < add_count; ++at) {
+    Hint& hint = group.hints[adds[at]];
+    const InputEvent& event = *group.events[adds[at]];
+    hint.level = book_.find_level(hint.instrument, event.side, event.price);
+    book_.prefetch_level_itself(hint.level);
+  }
+  for (std::size_t at = 0; at < other_count; ++at) {
+    if (const std::uint32_t slot = group.hints[others[at]].slot; slot != no_index) book_.prefetch_side_of(slot);
+  }
+  for (std::size_t at = 0; at < add_count; ++at) {
+    book_.prefetch_tail(group.hints[adds[at]].level);
   }
 }
 
-void Sequencer::add(const InputEvent& event, std::uint32_t instrument) {
+void Sequencer::add(const InputEvent& event, std::uint32_t instrument, const Hint& hint) {
   BookMessage message{event.order_id, event.price, event.quantity,       0, instrument, 0,
                       Kind::add,      event.side,  flags::book_affecting};
   if ((event.bits & ingest::input_detail_set) != 0) message.flags |= flags::detail;
-  emit(book_.add(message, next_sequence_), message, event, event.detail);
+  emit(book_.add(message, next_sequence_, hint.level), message, event, event.detail);
 }
 
 // The live order that the event is about, or no_index after having counted why not.
-std::uint32_t Sequencer::order_of(const InputEvent& event) {
-  const std::uint32_t slot = book_.find(event.order_id);
+std::uint32_t Sequencer::order_of(const InputEvent& event, const Hint& hint) {
+  const std::uint32_t slot = book_.holds(hint.slot, event.order_id) ? hint.slot : book_.find(event.order_id);
   if (slot == no_index) {
     refuse(ApplyResult::unknown_order);
     return no_index;
@@ -153,8 +179,8 @@ std::uint32_t Sequencer::order_of(const InputEvent& event) {
   return slot;
 }
 
-void Sequencer::execute(const InputEvent& event) {
-  const std::uint32_t slot = order_of(event);
+void Sequencer::execute(const InputEvent& event, const Hint& hint) {
+  const std::uint32_t slot = order_of(event, hint);
   if (slot == no_index) return;
   BookMessage message = message_for(Kind::execute, slot);
   message.quantity = event.quantity;
@@ -167,8 +193,8 @@ void Sequencer::execute(const InputEvent& event) {
   emit(book_.apply_to(slot, message, next_sequence_), message, event, event.detail);
 }
 
-void Sequencer::cancel(const InputEvent& event) {
-  const std::uint32_t slot = order_of(event);
+void Sequencer::cancel(const InputEvent& event, const Hint& hint) {
+  const std::uint32_t slot = order_of(event, hint);
   if (slot == no_index) return;
   const std::uint64_t held = book_.order(slot).quantity;
   if (event.quantity == 0) return refuse(ApplyResult::invalid_quantity);
@@ -182,8 +208,8 @@ void Sequencer::cancel(const InputEvent& event) {
   emit(book_.apply_to(slot, message, next_sequence_), message, event, 0);
 }
 
-void Sequencer::delete_order(const InputEvent& event) {
-  const std::uint32_t slot = order_of(event);
+void Sequencer::delete_order(const InputEvent& event, const Hint& hint) {
+  const std::uint32_t slot = order_of(event, hint);
   if (slot == no_index) return;
   BookMessage message = message_for(Kind::delete_order, slot);
   emit(book_.apply_to(slot, message, next_sequence_), message, event, 0);
@@ -191,8 +217,8 @@ void Sequencer::delete_order(const InputEvent& event) {
 
 // One event of two messages. Refused whole where the new order cannot stand (its id must be new); only a full pool of
 // levels shows so late that the old order has gone already.
-void Sequencer::replace(const InputEvent& event) {
-  const std::uint32_t slot = order_of(event);
+void Sequencer::replace(const InputEvent& event, const Hint& hint) {
+  const std::uint32_t slot = order_of(event, hint);
   if (slot == no_index) return;
   const std::uint64_t new_order_id = event.detail;
   if (event.quantity == 0) return refuse(ApplyResult::invalid_quantity);

@@ -59,17 +59,27 @@ class Sequencer {
   // Goes on from `state`. Throws std::invalid_argument where it holds more instruments than the book can.
   Sequencer(Book& book, MessageSink& sink, const SequencerState& state);
 
-  // Takes one event; `extension` is its second cell where it has one.
-  void apply(const ingest::InputEvent& event, const ingest::InputCell* extension);
-
-  // Fetches ahead what apply() of a later event will touch: the stages 0 to prefetch_stages - 1 in turn, with some
-  // events between them. `hint` belongs to that event and carries what one stage finds to the next.
+  // What fetch_ahead() has found out about an event. apply() verifies it and looks for itself where it does not hold,
+  // so that a hint may be stale or missing without harm.
   struct Hint {
     std::uint32_t instrument = no_index;
-    std::uint32_t slot = no_index;
+    std::uint32_t slot = no_index;   // of the order that the event is about
+    std::uint32_t level = no_index;  // that an add will join
   };
-  static constexpr int prefetch_stages = 4;
-  void prefetch(const ingest::InputEvent& event, int stage, Hint& hint) const;
+  // Events that follow each other.
+  static constexpr std::size_t group_max = 32;
+  struct Group {
+    std::size_t count = 0;
+    const ingest::InputEvent* events[group_max];
+    Hint hints[group_max];
+  };
+
+  // Takes one event; `extension` is its second cell where it has one.
+  void apply(const ingest::InputEvent& event, const ingest::InputCell* extension) { apply(event, extension, Hint()); }
+  void apply(const ingest::InputEvent& event, const ingest::InputCell* extension, const Hint& hint);
+
+  // Fetches into the cache what apply() of the group's events will touch, and sets their hints.
+  void fetch_ahead(Group& group) const;
 
   std::uint64_t next_sequence() const { return next_sequence_; }
   std::uint64_t input_position() const { return position_; }
@@ -84,13 +94,13 @@ class Sequencer {
   static constexpr std::uint32_t no_instrument = 0xffffffffU;
 
   std::uint32_t instrument_of(std::uint32_t source_code) const;
-  std::uint32_t order_of(const ingest::InputEvent& event);
+  std::uint32_t order_of(const ingest::InputEvent& event, const Hint& hint);
   void define(const ingest::InputEvent& event, const ingest::DefinitionData& definition);
-  void add(const ingest::InputEvent& event, std::uint32_t instrument);
-  void execute(const ingest::InputEvent& event);
-  void cancel(const ingest::InputEvent& event);
-  void delete_order(const ingest::InputEvent& event);
-  void replace(const ingest::InputEvent& event);
+  void add(const ingest::InputEvent& event, std::uint32_t instrument, const Hint& hint);
+  void execute(const ingest::InputEvent& event, const Hint& hint);
+  void cancel(const ingest::InputEvent& event, const Hint& hint);
+  void delete_order(const ingest::InputEvent& event, const Hint& hint);
+  void replace(const ingest::InputEvent& event, const Hint& hint);
   void status(const ingest::InputEvent& event, std::uint32_t instrument);
   void reference(const ingest::InputEvent& event, std::uint32_t instrument);
   void trade(const ingest::InputEvent& event, const ingest::TradeData& data, std::uint32_t instrument);

@@ -100,16 +100,16 @@ TEST(auditOfTheViewNoticesPlantedDamage) {
   const book::DepthLevel wrong{100, 61, 3};
   const book::DepthLevel right{100, 60, 3};
   views.open(1);
-  views.update(1, Side::bid, 100, &wrong);
+  views.update(1, Side::bid, wrong);
   CHECK_EQUAL(audit_view(*book, 1), "view cannot be read");
   views.close(1);
   CHECK_EQUAL(audit_view(*book, 1), "view differs at rank 0");
   views.open(1);
-  views.update(1, Side::bid, 100, &right);
+  views.update(1, Side::bid, right);
   views.close(1);
   CHECK_EQUAL(audit_view(*book, 1), "");
   views.open(1);
-  views.update(1, Side::bid, 99, nullptr);
+  views.update(1, Side::bid, {99, 0, 0});
   views.close(1);
   CHECK_EQUAL(audit_view(*book, 1), "view has another count");
 }

@@ -36,12 +36,11 @@ DepthLevel level_at(std::int64_t price) {
 using Prices = std::vector<std::int64_t>;
 
 void set(DepthViews& views, std::uint32_t instrument, Side side, std::int64_t price) {
-  const DepthLevel level = level_at(price);
-  CHECK(!views.update(instrument, side, price, &level));
+  CHECK(!views.update(instrument, side, level_at(price)));
 }
 // True when the caller has to fill a full window up.
 bool remove(DepthViews& views, std::uint32_t instrument, Side side, std::int64_t price) {
-  return views.update(instrument, side, price, nullptr);
+  return views.update(instrument, side, {price, 0, 0});
 }
 
 TEST(viewKeepsLevelsBestFirstAndPushesTheWorstOut) {
