@@ -63,4 +63,6 @@ export type {
 } from './journal/native_tools.js';
 export type { Histogram } from './latency.js';
 export { type ApplyResult, OrderBooks, type OrderInput, type OrderKey } from './order_book.js';
+export type { ReplayOptionsInput } from './replay/options.js';
+export { Replay, type ReplayEnd, type ReplayMissing, type ReplayProgress, type ReplayRun } from './replay/replay.js';
 export { Kind, message_flags, Side, type UpdateBatch } from './updates.js';

@@ -60,6 +60,10 @@ export class CommandProcess {
     });
   }
 
+  signal(signal: NodeJS.Signals): void {
+    this.#process?.kill(signal);
+  }
+
   /** kill -9, and its end. */
   async kill(): Promise<void> {
     this.#process?.kill('SIGKILL');
