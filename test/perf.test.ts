@@ -41,3 +41,20 @@ t.test('feedThroughputEndsWithEqualBooks', async (t) => {
   const result = await perf('feed_throughput', '--runs', '1', ...small);
   t.match(result, { complete: 'yes', missing: 0, source_messages: 20_000 });
 });
+
+t.test('snapshotTakeEndsWithEqualBooks', async (t) => {
+  const small = ['--rounds', '2', '--phase-ms', '50', '--pause-ms', '5', '--rate', '50000', '--warm-messages', '20000'];
+  const flow = ['--live-orders', '5000', '--symbols', '20', '--wait', 'park'];
+  const result = await perf('snapshot_take', ...small, ...flow);
+  t.match(result, { books: 'equal', unusable: 0 });
+  t.ok(Number(result.snapshots) > 0 && Number(result.datagrams_without) > 0 && Number(result.datagrams_with) > 0);
+});
+
+t.test('recoveryStormAnswersEveryRequest', async (t) => {
+  const small = ['--clients', '40', '--rounds', '1', '--phase-ms', '300', '--rate', '20000', '--warm-messages', '20000'];
+  const flow = ['--live-orders', '2000', '--symbols', '20', '--wait', 'park'];
+  const result = await perf('recovery_storm', ...small, ...flow);
+  t.match(result, { clients: 40, unanswered: 0, closed: 0 });
+  t.ok(Number(result.requests) >= 80 && Number(result.served) > 0 && Number(result.datagrams_with) > 0);
+  t.equal(Number(result.served) + Number(result.told) + Number(result.refused), result.requests);
+});
