@@ -49,7 +49,7 @@ const hello_ms_max = 5_000;
 const stalled_ms_max = 20_000;
 const invalid_max = 16;
 /** Slices of one turn, and clients that are looked at for them. */
-const slices_per_turn = 32;
+const slices_per_turn = 8;
 const looks_per_turn = 128;
 /** When nobody can have anything now: look again then. */
 const starved_ms = 5;

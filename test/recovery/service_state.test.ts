@@ -241,7 +241,7 @@ t.test('doesABoundedAmountInOneTurn', (t) => {
   for (const { client } of all) ask(state, client, { type: 'retransmit', ranges: many });
   let before = 0;
   while (state.turn(0) === 0 && source.reads < 50_000) {
-    t.ok(source.reads - before <= 32 * 16) || t.bailout();
+    t.ok(source.reads - before <= 8 * 16) || t.bailout();
     before = source.reads;
   }
   t.end();
