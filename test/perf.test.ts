@@ -51,7 +51,18 @@ t.test('snapshotTakeEndsWithEqualBooks', async (t) => {
 });
 
 t.test('recoveryStormAnswersEveryRequest', async (t) => {
-  const small = ['--clients', '40', '--rounds', '1', '--phase-ms', '300', '--rate', '20000', '--warm-messages', '20000'];
+  const small = [
+    '--clients',
+    '40',
+    '--rounds',
+    '1',
+    '--phase-ms',
+    '300',
+    '--rate',
+    '20000',
+    '--warm-messages',
+    '20000',
+  ];
   const flow = ['--live-orders', '2000', '--symbols', '20', '--wait', 'park'];
   const result = await perf('recovery_storm', ...small, ...flow);
   t.match(result, { clients: 40, unanswered: 0, closed: 0 });

@@ -34,9 +34,9 @@ class OfferedBytes {
   // No lock: for every round of the taker's loop.
   bool empty() const { return !some_.load(std::memory_order_acquire); }  // pairs with the store in offer()
 
-  // Calls `take(datagram)` for each datagram of whole blocks, until about `bytes` have been taken, and before each block
-  // `before()`, which sees all that its thread did before it offered that. Bytes that do not begin a datagram end their
-  // block. Returns how many bytes were taken.
+  // Calls `take(datagram)` for each datagram of whole blocks, until about `bytes` have been taken, and before each
+  // block `before()`, which sees all that its thread did before it offered that. Bytes that do not begin a datagram end
+  // their block. Returns how many bytes were taken.
   template <typename Before, typename Take>
   std::size_t take(std::size_t bytes, Before before, Take take) {
     std::size_t taken = 0;

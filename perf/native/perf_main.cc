@@ -11,12 +11,9 @@ int main(int count, char** arguments) {
   constexpr struct {
     const char* name;
     int (*run)(Options&);
-  } programs[] = {{"book_replay", book_replay},
-                  {"core_round_trip", core_round_trip},
-                  {"packet_encode", packet_encode},
-                  {"ring_broadcast", ring_broadcast},
-                  {"snapshot_take", snapshot_take},
-                  {"live_listen", live_listen}};
+  } programs[] = {{"book_replay", book_replay},     {"core_round_trip", core_round_trip},
+                  {"packet_encode", packet_encode}, {"ring_broadcast", ring_broadcast},
+                  {"snapshot_take", snapshot_take}, {"live_listen", live_listen}};
   try {
     for (const auto& program : programs) {
       if (count < 2 || std::strcmp(arguments[1], program.name) != 0) continue;
@@ -27,6 +24,8 @@ int main(int count, char** arguments) {
     std::fprintf(stderr, "depthcast_perf: %s\n", error.what());
     return 2;
   }
-  std::fprintf(stderr, "depthcast_perf: expected book_replay, core_round_trip, packet_encode, ring_broadcast, snapshot_take or live_listen\n");
+  std::fprintf(stderr,
+               "depthcast_perf: expected book_replay, core_round_trip, packet_encode, ring_broadcast, snapshot_take or "
+               "live_listen\n");
   return 2;
 }
