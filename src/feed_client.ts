@@ -250,7 +250,7 @@ export class FeedClient extends EventEmitter<FeedClientEvents> {
     return this.#latency.interval();
   }
 
-  /** From when a hole was known to when it was closed, in ns, since start. */
+  /** From when a hole was known to when it was closed, in ns, since start: holes that the other line did not close in time. */
   repairTime(): Histogram {
     if (this.#repairTime === undefined) throw new Error('this client was never started');
     return this.#repairTime.whole();

@@ -85,7 +85,7 @@ class Follower final : private ApplyListener {
   BookExport export_now(std::uint32_t instrument, bool orders) const;
   // From send time to applied, packets of the lines only.
   const LatencyHistogram& latency() const { return latency_; }
-  // From when a hole was known to when it was closed.
+  // From when a hole was known to when it was closed, of those that the other line did not close in time.
   const LatencyHistogram& repair_time() const { return repair_time_; }
 
  private:

@@ -35,7 +35,8 @@ void Follower::note_filled(RepairWay way, std::int64_t now_ns) {
   for (const arbitrate::FilledRange& filled : arbiter_.filled()) {
     if (filled.closes) {
       counters_.add(nth(repairs_line, index));
-      repair_time_.record(now_ns - filled.since_ns);
+      // What the other line brings in time is no repair.
+      if (way != RepairWay::line || filled.first < named_end_) repair_time_.record(now_ns - filled.since_ns);
     }
     if (filled.first >= named_end_) continue;
     const arbitrate::SequenceRange named{filled.first, std::min(filled.last, named_end_ - 1)};
