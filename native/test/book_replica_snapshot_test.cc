@@ -63,7 +63,7 @@ TEST(replicaIsThePublishersFromASnapshotOn) {
     for (std::uint64_t sequence = from; sequence <= before; ++sequence) feed.give(replica, sequence);
     if (random.chance(1, 2)) replica.on_missing(before + 1);
     sink.text.clear();
-    REQUIRE_EQUAL(name_of(load(replica, state)), "none");
+    REQUIRE_EQUAL(std::string(name_of(load(replica, state))), "none");
     REQUIRE_EQUAL(sink.text, "snapshot " + std::to_string(taken_at) + ' ');
     REQUIRE(replica.whole() && replica.proved());
     REQUIRE_EQUAL(replica.sequence(), taken_at);
@@ -158,7 +158,7 @@ TEST(replicaRefusesASnapshotThatCannotBeWhole) {
     CHECK_EQUAL(replica.book().live_orders(), 0U);
     CHECK(replica.state(1) == InstrumentState::stale);
     // The next one that is right mends it.
-    REQUIRE_EQUAL(name_of(load(replica, good)), "none");
+    REQUIRE_EQUAL(std::string(name_of(load(replica, good))), "none");
     CHECK(replica.whole());
     CHECK_EQUAL(replica.book().digest(), feed.digest(feed.last()));
   }
