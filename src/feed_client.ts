@@ -19,6 +19,7 @@ import {
   addon,
   type NativeFeedEvent,
   type NativeFeedStateName,
+  type NativeJitterReceiver,
   type NativeSubscriber,
   type RepairWay,
 } from './native.js';
@@ -145,8 +146,11 @@ export class FeedClient extends EventEmitter<FeedClientEvents> {
   #missing: SequenceRange[] | undefined;
   #closing: Promise<void> | undefined;
 
-  /** Throws ConfigError, which names every option that is wrong. */
-  constructor(options: SubscribeOptionsInput = {}) {
+  /** Throws ConfigError, which names every option that is wrong. `probe`: of a measurement (src/jitter). */
+  constructor(
+    options: SubscribeOptionsInput = {},
+    private readonly probe?: NativeJitterReceiver,
+  ) {
     super();
     this.options = parseOptions(subscribeOptions, options, 'subscribe options');
     this.ended = new Promise((resolve) => {
@@ -165,7 +169,11 @@ export class FeedClient extends EventEmitter<FeedClientEvents> {
     const rows = delivery.updates ? batchRows(delivery.capacity) : 0;
     const columns = makeColumns(rows);
     this.#batch = makeBatch(columns);
-    const native = new addon.Subscriber(nativeSubscriberOptions(this.options), columns, () => this.#wake());
+    const native = new addon.Subscriber(
+      { ...nativeSubscriberOptions(this.options), ...(this.probe && { probe: this.probe }) },
+      columns,
+      () => this.#wake(),
+    );
     this.#native = native;
     this.#counters = new CounterReader(addon.subscriberCounterNames, (out) => native.counters(out));
     this.#depth = new DepthReader(native.depth.bind(native), limits.depthLevels);

@@ -52,6 +52,8 @@ export interface NativePublisherOptions extends NativeLimits {
   sourceIdentity: bigint;
   /** Null: nothing is kept. */
   state: NativeState | null;
+  /** Absent: nothing is measured. */
+  probe?: NativeJitterSender;
 }
 
 /** The state folder and its journal; docs/recovery.md. */
@@ -199,6 +201,8 @@ export interface NativeSubscriberOptions extends NativeLimits {
   /** Ascending source positions after which the books are exported by themselves. */
   exportPositions: bigint[];
   exportOrders: boolean;
+  /** Absent: nothing is measured. */
+  probe?: NativeJitterReceiver | undefined;
 }
 
 /** Columns that drainUpdates fills: one entry for each message, all of one length. */
@@ -535,6 +539,97 @@ export interface NativeReplayer {
   close(): void;
 }
 
+export interface NativeLoad {
+  pattern: 'constant' | 'poisson' | 'bursts' | 'file';
+  /** Messages a second; not used by `file`. */
+  rate: number;
+  /** Messages due at one instant, `bursts` only. */
+  burst: number;
+  /** How many times faster than its own times, `file` only. */
+  speed: number;
+  seed: bigint;
+}
+
+export interface NativeJitterSenderOptions {
+  floorLines: { group: string; port: number; interface: string }[];
+  /** File of the cache line that this side writes, and of the other side's; empty: no round trips. */
+  pingPath: string;
+  pingOtherPath: string;
+  /** An ITCH file to read, which the addon owns from now on; null: the simulated exchange. */
+  descriptor: number | null;
+  simulate: NativeSimulateOptions;
+}
+
+/** What one slice of a measurement has left. Times are ns from the base that was given. */
+export interface NativeJitterSent {
+  /** Rows of 6: ingest, sequenced, before send, after send, last sequence, packets up to and with it. */
+  batches: Float64Array;
+  /** By stage (ingest, sequence, encode, send, floor wait, floor send): pairs of upper ns of a bucket and its count. */
+  stages: Float64Array[];
+  /** Rows of 5: begin, end, context switches, page faults, run delay ns. */
+  stalls: Float64Array;
+  stallsLost: number;
+  unrecorded: number;
+  unsent: number;
+  roundTrips: Float64Array;
+  knowsRunDelay: boolean;
+}
+
+/**
+ * Load and clock on the publisher's own thread: the `probe` of one Publisher that has no source. Only one thing runs at a
+ * time; all but busy() and abort() throw meanwhile.
+ */
+export interface NativeJitterSender {
+  /** Reads the next messages: so many, or with 0 those due within lengthNs. Returns how many there are. */
+  prepare(slice: NativeLoad & { messages: number; lengthNs: number }): number;
+  /** The first message is due in `delayNs`; what is not sent `limitNs` later never is. Returns that start. */
+  startFeed(delayNs: number, limitNs: number): bigint;
+  /** Sends the datagrams of the last feed again, with nothing else done. */
+  startFloor(delayNs: number): bigint;
+  preparePing(): void;
+  startPing(): void;
+  busy(): boolean;
+  /** For good. */
+  abort(): void;
+  result(base: bigint): NativeJitterSent;
+}
+
+export interface NativeJitterReceiverOptions {
+  floorLines: { group: string; port: number; interface: string }[];
+  receiveBufferBytes: number;
+  coalescing: boolean;
+  packetsMax: number;
+  messagesMax: number;
+  pingPath: string;
+  pingOtherPath: string;
+}
+
+export interface NativeJitterReceived {
+  /** Rows of 7: kernel (-1: unknown), received, applied, due of its oldest message, last sequence, messages, line. */
+  packets: Float64Array;
+  /** By stage (due to kernel, queue, apply, total, total without stalls, inter-arrival), as in NativeJitterSent. */
+  stages: Float64Array[];
+  stalls: Float64Array;
+  stallsLost: number;
+  messages: number;
+  /** Messages that met a stall of the machine. */
+  excluded: number;
+  unrecorded: number;
+  knowsRunDelay: boolean;
+}
+
+export const jitter_receive = { feed: 1, floor: 2, ping: 3 } as const;
+
+/** The `probe` of one Subscriber. */
+export interface NativeJitterReceiver {
+  start(what: (typeof jitter_receive)[keyof typeof jitter_receive], limitNs: number): void;
+  /** busy() is false soon after. */
+  stop(): void;
+  busy(): boolean;
+  /** `senderStalls`: pairs of begin and end of the machine's stalls of the sending thread. */
+  result(base: bigint, senderStalls: Float64Array): NativeJitterReceived;
+}
+
 export interface NativeInspection {
   messages: bigint;
   /** Messages by type, indexed by the type's character code. */
@@ -557,6 +652,8 @@ export interface Addon extends NativeJournalTools {
   ) => NativeRecovery;
   Books: new (limits: NativeLimits) => NativeBooks;
   Replayer: new (options: NativeReplayOptions, columns: UpdateColumns) => NativeReplayer;
+  JitterSender: new (options: NativeJitterSenderOptions) => NativeJitterSender;
+  JitterReceiver: new (options: NativeJitterReceiverOptions) => NativeJitterReceiver;
   /** Reads a whole ITCH file on a thread of its own; the addon owns the descriptor from now on. */
   inspectItch(descriptor: number): Promise<NativeInspection>;
   /** Writes the simulated exchange's flow to `path` on a thread of its own; resolves to the messages written. */

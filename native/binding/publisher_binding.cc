@@ -3,6 +3,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "binding/jitter_binding.h"
 #include "binding/sources_options.h"
 #include "binding/values.h"
 
@@ -36,6 +37,7 @@ run::PublisherOptions read_options(const Fields& fields) {
   options.digest_messages = fields.number<std::uint64_t>("digestMessages");
   options.definitions_ns = fields.number<std::int64_t>("definitionsMs") * 1'000'000;
   options.source_identity = fields.big("sourceIdentity");
+  options.probe = JitterSenderBinding::probe_of(fields);
   return options;
 }
 

@@ -4,6 +4,7 @@
 #include <stdexcept>
 
 #include "binding/feed_events.h"
+#include "binding/jitter_binding.h"
 
 namespace depthcast::binding {
 namespace {
@@ -57,6 +58,10 @@ run::SubscriberOptions read_options(const Fields& fields) {
   });
   std::sort(options.export_positions.begin(), options.export_positions.end());
   options.export_orders = fields.boolean("exportOrders");
+  options.probe = JitterReceiverBinding::probe_of(fields);
+  for (auto& line : options.lines) {
+    if (line) line->timestamps = options.probe != nullptr;
+  }
   return options;
 }
 

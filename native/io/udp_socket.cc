@@ -1,7 +1,9 @@
 #include "io/udp_socket.h"
 
 #include <arpa/inet.h>
+#include <linux/net_tstamp.h>
 #include <netinet/udp.h>
+#include <time.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -184,6 +186,10 @@ UdpReceiver::UdpReceiver(const ReceiverOptions& options)
   getsockopt(socket_.get(), SOL_SOCKET, SO_RCVBUF, &granted_bytes_, &length);
   static_cast<void>(try_option(socket_.get(), SOL_SOCKET, SO_RXQ_OVFL, on));
   if (options.coalescing) static_cast<void>(try_option(socket_.get(), SOL_UDP, UDP_GRO, on));
+  if (options.timestamps) {
+    const int wanted = SOF_TIMESTAMPING_RX_SOFTWARE | SOF_TIMESTAMPING_SOFTWARE;
+    static_cast<void>(try_option(socket_.get(), SOL_SOCKET, SO_TIMESTAMPING, wanted));
+  }
   const sockaddr_in bound = endpoint(group, options.address.port);
   if (bind(socket_.get(), reinterpret_cast<const sockaddr*>(&bound), sizeof bound) != 0) fail("bind" + where);
   if (!is_multicast(group)) return;
@@ -229,6 +235,7 @@ UdpReceiver::Received UdpReceiver::inspect(std::size_t index) {
   msghdr& header = messages_[index].msg_hdr;
   const std::size_t length = messages_[index].msg_len;
   Received result{static_cast<const std::uint8_t*>(vectors_[index].iov_base), length, length, true};
+  kernel_time_ns_ = 0;
   for (cmsghdr* control = CMSG_FIRSTHDR(&header); control != nullptr; control = CMSG_NXTHDR(&header, control)) {
     if (control->cmsg_level == SOL_UDP && control->cmsg_type == UDP_GRO) {
       int segment = 0;
@@ -239,6 +246,10 @@ UdpReceiver::Received UdpReceiver::inspect(std::size_t index) {
       std::memcpy(&drops, CMSG_DATA(control), sizeof drops);
       kernel_drops_ += static_cast<std::uint32_t>(drops - drops_seen_);  // the kernel's counter wraps
       drops_seen_ = drops;
+    } else if (control->cmsg_level == SOL_SOCKET && control->cmsg_type == SCM_TIMESTAMPING) {
+      timespec software{};  // the first of three; the others are the device's
+      std::memcpy(&software, CMSG_DATA(control), sizeof software);
+      kernel_time_ns_ = static_cast<std::int64_t>(software.tv_sec) * 1'000'000'000 + software.tv_nsec;
     }
   }
   if (!sources_.empty()) {

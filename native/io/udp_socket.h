@@ -76,6 +76,7 @@ struct ReceiverOptions {
   bool source_specific = false;      // join (source, group) with SSM; needs sources
   bool coalescing = true;            // UDP_GRO, where the kernel has it
   int receive_buffer_bytes = 32 << 20;
+  bool timestamps = false;  // kernel_time_ns(): costs the kernel a look at the clock for each datagram on this host
 };
 
 // Threads: one.
@@ -103,6 +104,8 @@ class UdpReceiver {
     return datagrams;
   }
 
+  // Within on_datagram: CLOCK_REALTIME at which the kernel had the datagram; 0: timestamps are off, or it did not say.
+  std::int64_t kernel_time_ns() const { return kernel_time_ns_; }
   int descriptor() const { return socket_.get(); }
   // Granted by the kernel, as it counts them (twice what was asked for where it allowed all).
   int receive_buffer_bytes() const { return granted_bytes_; }
@@ -137,6 +140,7 @@ class UdpReceiver {
   std::vector<iovec> vectors_;
   std::vector<mmsghdr> messages_;
   int granted_bytes_ = 0;
+  std::int64_t kernel_time_ns_ = 0;
   std::uint32_t drops_seen_ = 0;
   std::uint64_t kernel_drops_ = 0;
   std::uint64_t foreign_sources_ = 0;

@@ -83,6 +83,7 @@ class Publisher::Output final : public book::MessageSink, public encode::PacketS
       : definitions_(definitions),
         ring_(ring_memory, options.ring_bytes, options.channel, options.session, static_cast<std::uint32_t>(getpid()),
               static_cast<std::uint64_t>(now_ns), {identity, start.boot_id, first_in_ring(start)}),
+        probe_(options.probe.get()),
         expected_(start.expected),
         writer_({options.channel, options.session, options.datagram_bytes[0]}, *this) {
     for (std::size_t index = 0; index < options.lines.size(); ++index) {
@@ -153,6 +154,7 @@ class Publisher::Output final : public book::MessageSink, public encode::PacketS
     if (unsent_ + length > ring_bytes_min / 4) flush();
     const std::uint8_t* committed = ring_.write(prefix, root, length, first_sequence, count);
     unsent_ += length + sizeof(RingRecord);
+    if (probe_ != nullptr) probe_->packet(length, count);
     for (auto& line : lines_) {
       if (line->writer == nullptr) line->sender.add(committed, length);
     }
@@ -190,6 +192,7 @@ class Publisher::Output final : public book::MessageSink, public encode::PacketS
 
   SpscRing<PublishedDefinition>& definitions_;
   BroadcastWriter ring_;
+  PublisherProbe* probe_;
   std::vector<SequencedMessage> expected_;
   std::size_t expected_next_ = 0;
   std::uint64_t contradiction_ = 0;
@@ -304,6 +307,8 @@ std::int64_t Publisher::read_clock() {
 void Publisher::run() {
   io::name_thread("dc-publish");
   if (options_.core >= 0) io::pin_to_core(options_.core);
+  PublisherProbe* const probe = options_.probe.get();
+  if (probe != nullptr) probe->started();
   std::uint32_t idle_rounds = 0;
   heartbeat_due_ns_ = read_clock();
   definitions_due_ns_ = heartbeat_due_ns_;
@@ -311,7 +316,9 @@ void Publisher::run() {
     // Pairs with the store in end_input(); read before the ring, so that the last events are not missed.
     const bool ended = input_ended_.load(std::memory_order_acquire);
     const std::int64_t now_ns = read_clock();
+    if (probe != nullptr) probe->before_batch(input_);
     const bool worked = process_batch();
+    if (probe != nullptr && worked) probe->sequenced(sequencer_.input_position(), sequencer_.next_sequence() - 1);
     tick(now_ns);
     flush();
     if (output_->contradiction() != 0) break;
@@ -403,8 +410,11 @@ void Publisher::repeat_definitions() {
 }
 
 void Publisher::flush() {
+  PublisherProbe* const probe = options_.probe.get();
   output_->each_writer([](encode::PacketWriter& writer) { writer.flush(); });
+  if (probe != nullptr) probe->before_send();
   output_->flush();
+  if (probe != nullptr) probe->after_send();
 }
 
 void Publisher::finish() {

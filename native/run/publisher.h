@@ -18,6 +18,7 @@
 #include "io/udp_socket.h"
 #include "io/waiting.h"
 #include "run/counters.h"
+#include "run/publisher_probe.h"
 #include "run/publisher_start.h"
 #include "run/ring_followers.h"
 
@@ -72,6 +73,8 @@ struct PublisherOptions {
   std::uint64_t source_identity = 0;          // of what the source gives; part of what a restart must find unchanged
   // Where to begin and where the ring is; null: a new session, in memory that nobody keeps.
   std::shared_ptr<StartPoint> start;
+  // Null: nothing is measured.
+  std::shared_ptr<PublisherProbe> probe;
 };
 
 // Hash of all that changes what is published. docs/protocol.md, "Heartbeat".

@@ -52,9 +52,12 @@ void Subscriber::wake_thread() { static_cast<void>(eventfd_write(wake_descriptor
 void Subscriber::run() {
   io::name_thread("dc-receive");
   if (options_.core >= 0) io::pin_to_core(options_.core);
+  SubscriberProbe* const probe = options_.probe.get();
+  if (probe != nullptr) probe->started();
   std::uint32_t idle_rounds = 0;
   std::int64_t publish_due_ns = 0;
   while (!stop_.load(std::memory_order_acquire)) {  // pairs with stop()
+    if (probe != nullptr) probe->before_receive();
     std::size_t received = 0;
     for (std::size_t line = 0; line < 2; ++line) received += receive(line);
     if (snapshot_receiver_ != nullptr) received += receive_snapshot_line();
@@ -77,12 +80,17 @@ void Subscriber::run() {
 std::size_t Subscriber::receive(std::size_t line) {
   if (receivers_[line] == nullptr) return 0;
   bool timed = false;
+  SubscriberProbe* const probe = options_.probe.get();
   return receivers_[line]->receive([&](std::span<const std::uint8_t> datagram) {
     if (!timed) {
       now_ns_ = io::monotonic_ns();
       timed = true;
+      if (probe != nullptr) probe->received();
     }
+    if (probe == nullptr) return follower_.take(line, datagram, now_ns_);
+    const std::uint64_t before = follower_.replica().sequence();
     follower_.take(line, datagram, now_ns_);
+    probe->taken(line, datagram, receivers_[line]->kernel_time_ns(), before, follower_.replica().sequence());
   });
 }
 

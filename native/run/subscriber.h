@@ -17,6 +17,7 @@
 #include "io/waiting.h"
 #include "run/follower.h"
 #include "run/offered_bytes.h"
+#include "run/subscriber_probe.h"
 
 namespace depthcast::run {
 
@@ -27,6 +28,8 @@ struct SubscriberOptions : FollowerOptions {
   int core = -1;
   std::size_t delivery_capacity = 0;  // updates; 0: none are delivered
   DeliveryPolicy delivery_policy = DeliveryPolicy::skip;
+  // Null: nothing is measured.
+  std::shared_ptr<SubscriberProbe> probe;
 };
 
 struct KnownDefinition {

@@ -7,6 +7,7 @@ import { chaos_examples, chaos_rules, chaosCommandOptions } from './chaos_option
 import { type CommandEnd, exiting } from './command.js';
 import { exit_usage, oneLine, report, say } from './failure.js';
 import { inspect_examples, inspectCommandOptions } from './inspect_options.js';
+import { jitter_examples, jitter_rules, jitterCommandOptions } from './jitter_options.js';
 import {
   journal_cat_examples,
   journal_examples,
@@ -151,6 +152,13 @@ function makeProgram(): Command {
     examples: chaos_examples,
   }).action(exiting(async (given: Given) => (await import('./chaos.js')).chaos(given)));
   declareJournal(program);
+  declare(program, {
+    name: 'jitter',
+    summary: 'measure latency by stage beside its floor, tell stalls of the machine apart, name the cause of outliers',
+    schema: jitterCommandOptions,
+    rules: jitter_rules,
+    examples: jitter_examples,
+  }).action(exiting(async (given: Given) => (await import('./jitter.js')).jitter(given)));
   return program;
 }
 

@@ -1,0 +1,49 @@
+// `JitterSender` and `JitterReceiver` of src/native.ts. Threads: the JavaScript thread that made them.
+#pragma once
+
+#include <napi.h>
+
+#include <memory>
+
+#include "binding/values.h"
+#include "run/jitter_receiver.h"
+#include "run/jitter_sender.h"
+
+namespace depthcast::binding {
+
+class JitterSenderBinding final : public Napi::ObjectWrap<JitterSenderBinding> {
+ public:
+  static Napi::Function define(Napi::Env env);
+  explicit JitterSenderBinding(const Napi::CallbackInfo& info);
+  // Of an option `probe`: null where there is none; throws a TypeError where it is something else.
+  static std::shared_ptr<run::PublisherProbe> probe_of(const Fields& fields);
+
+ private:
+  Napi::Value prepare(const Napi::CallbackInfo& info);
+  Napi::Value start_feed(const Napi::CallbackInfo& info);
+  Napi::Value start_floor(const Napi::CallbackInfo& info);
+  Napi::Value prepare_ping(const Napi::CallbackInfo& info);
+  Napi::Value start_ping(const Napi::CallbackInfo& info);
+  Napi::Value busy(const Napi::CallbackInfo& info);
+  Napi::Value abort(const Napi::CallbackInfo& info);
+  Napi::Value result(const Napi::CallbackInfo& info);
+
+  std::shared_ptr<run::JitterSender> sender_;
+};
+
+class JitterReceiverBinding final : public Napi::ObjectWrap<JitterReceiverBinding> {
+ public:
+  static Napi::Function define(Napi::Env env);
+  explicit JitterReceiverBinding(const Napi::CallbackInfo& info);
+  static std::shared_ptr<run::SubscriberProbe> probe_of(const Fields& fields);
+
+ private:
+  Napi::Value start(const Napi::CallbackInfo& info);
+  Napi::Value stop(const Napi::CallbackInfo& info);
+  Napi::Value busy(const Napi::CallbackInfo& info);
+  Napi::Value result(const Napi::CallbackInfo& info);
+
+  std::shared_ptr<run::JitterReceiver> receiver_;
+};
+
+}  // namespace depthcast::binding
