@@ -253,6 +253,12 @@ export class JitterCollector {
     const warnings: string[] = [];
     const percent = (100 * excluded_share).toFixed(2);
     if (above_one_percent) warnings.push(`the machine stood still for ${percent} % of the time: above 1 %`);
+    const explained_share = this.#totals.explained.total / Math.max(1, 2 * this.slice_ns * this.#pairs.length);
+    if (explained_share > 0.01)
+      warnings.push(
+        `other threads had the cores, or faults were served, for ${(100 * explained_share).toFixed(1)} % of the time: ` +
+          'measure on cores that are free',
+      );
     if (!knows_run_delay)
       warnings.push('the kernel tells no run delay: stalls are proved by switches and faults alone');
     if (lost > 0) warnings.push(`${lost} gaps found no room and are told nowhere`);
