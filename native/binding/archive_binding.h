@@ -38,7 +38,7 @@ class ArchiveBinding final : public Napi::ObjectWrap<ArchiveBinding> {
   Napi::Value counters(const Napi::CallbackInfo& info);
   Napi::Value close(const Napi::CallbackInfo& info);
 
-  void open_replica(Napi::Env env, const Napi::Object& options, const run::RingPlace& ring,
+  void open_replica(Napi::Env env, const Napi::Object& given, const run::RingPlace& ring,
                     const Napi::Value& callback);
   void tell(Napi::Env env, Napi::Function callback);
 

@@ -3,11 +3,11 @@
 #include <arpa/inet.h>
 #include <linux/net_tstamp.h>
 #include <netinet/udp.h>
-#include <time.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <ctime>
 #include <stdexcept>
 #include <system_error>
 

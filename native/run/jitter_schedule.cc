@@ -32,9 +32,11 @@ std::int64_t JitterSchedule::next(std::int64_t event_time_ns) {
       poisson_ns_ += exponential() * step_ns;
       due_ns = static_cast<std::int64_t>(poisson_ns_);
       break;
-    case LoadPattern::bursts:
-      due_ns = static_cast<std::int64_t>(static_cast<double>(index / options_.burst * options_.burst) * step_ns);
+    case LoadPattern::bursts: {
+      const std::uint64_t burst_first = index - index % options_.burst;
+      due_ns = static_cast<std::int64_t>(static_cast<double>(burst_first) * step_ns);
       break;
+    }
     case LoadPattern::timing:
       if (index == 0) first_event_ns_ = event_time_ns;
       due_ns = static_cast<std::int64_t>(static_cast<double>(event_time_ns - first_event_ns_) / options_.speed);

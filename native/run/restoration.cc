@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <utility>
 
 namespace depthcast::run {
 namespace {
@@ -186,9 +185,9 @@ bool Restoration::take(std::span<const std::uint8_t> datagram) {
   Recoder recoder;
   encode::PacketWriter writer({channel_, session_, datagram_bytes_}, recoder);
   writer.set_send_time(view.send_time_ns);
-  const bool taken = each_sequenced(view, [&](SequencedMessage&& message) {
+  const bool taken = each_sequenced(view, [&](const SequencedMessage& message) {
     write_to(writer, message);
-    return message.stamp.sequence < next_sequence_ || take_message(std::move(message));
+    return message.stamp.sequence < next_sequence_ || take_message(message);
   });
   if (!taken) return fail("the packet of " + numbered(view.first_sequence) + " cannot be taken");
   writer.flush(datagram.size() == datagram_bytes_);
@@ -199,11 +198,11 @@ bool Restoration::take(std::span<const std::uint8_t> datagram) {
   return true;
 }
 
-bool Restoration::take_message(SequencedMessage&& message) {
+bool Restoration::take_message(const SequencedMessage& message) {
   // A position's messages count only when a later position shows that there were no more of them.
   if (!pending_.empty() && pending_.back().stamp.position != message.stamp.position && !apply_pending()) return false;
   next_sequence_ = message.stamp.sequence + 1;
-  pending_.push_back(std::move(message));
+  pending_.push_back(message);
   return true;
 }
 

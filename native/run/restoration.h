@@ -6,7 +6,6 @@
 #include <cstdint>
 #include <span>
 #include <string>
-#include <utility>
 #include <variant>
 #include <vector>
 
@@ -70,9 +69,9 @@ class Restoration {
   bool check(std::span<const std::uint8_t> datagram, encode::PacketView& view);
   bool load_definitions(const encode::PacketView& view);
   bool load_orders(const encode::PacketView& view);
-  bool take_message(SequencedMessage&& message);
+  bool take_message(const SequencedMessage& message);
   bool apply_pending();
-  bool apply(const SequencedMessage& message);
+  bool apply(const SequencedMessage& sequenced);
 
   book::Book& book_;
   std::uint32_t channel_;
@@ -113,7 +112,7 @@ bool each_sequenced(const encode::PacketView& view, Each each) {
       if ((message.flags & flags::detail) != 0) sequenced.detail = view.details[details_taken++];
       sequenced.message = message;
     }
-    if (!each(std::move(sequenced))) return false;
+    if (!each(sequenced)) return false;
   }
   return true;
 }
