@@ -1,4 +1,5 @@
 /** `depthcast recovery` beside a distributor: serves its past, outlives it, and follows the next one. */
+import { setTimeout as delay } from 'node:timers/promises';
 import t from 'tap';
 import { Cli, channelFlags, ensureBuilt, small } from './cli_process.js';
 import { RawClient } from './recovery/raw_client.js';
@@ -11,6 +12,15 @@ const control = 'http://127.0.0.1:29420';
 async function greeted(): Promise<{ client: RawClient; session: string }> {
   const { client, welcome } = await RawClient.open(control);
   return { client, session: String(welcome.session) };
+}
+
+/** A replica that is just catching up says when to come back. */
+async function snapshotOf(client: RawClient, session: string): Promise<Buffer[]> {
+  for (const end = Date.now() + 20_000; ; ) {
+    const { done, datagrams } = await client.ask({ type: 'snapshot', session });
+    if (done.type === 'done' || done.code !== 'no_snapshot' || Date.now() > end) return datagrams;
+    await delay(Number(done.waitMs));
+  }
 }
 
 t.test('servesThePastOfAnotherProcessThatIsKilledAndStartedAgain', async (t) => {
@@ -43,7 +53,7 @@ t.test('servesThePastOfAnotherProcessThatIsKilledAndStartedAgain', async (t) => 
 
   const { client, session } = await greeted();
   t.teardown(() => client.close());
-  const snapshot = readSnapshot((await client.ask({ type: 'snapshot', session })).datagrams);
+  const snapshot = readSnapshot(await snapshotOf(client, session));
   t.ok(snapshot.sequence > 1_000n);
   t.equal(snapshot.digest, snapshot.channelDigest);
 

@@ -41,7 +41,7 @@ t.test('withoutATerminalItPrintsStatusLinesUntilASignal', async (t) => {
     const { end, stdout, stderr } = await started.ended();
     t.equal(end, 0, stderr);
     for (const line of stdout.trimEnd().split('\n'))
-      t.match(line, /^(ended: )?(waiting|synchronized|ended), sequence /);
+      t.match(line, /^(ended: )?(connecting|recovering|synchronized|ended), sequence /);
     t.notMatch(stdout, '\x1b');
     await nothingLeft(t, 20);
   }

@@ -299,7 +299,7 @@ t.test('closesAtAnyMoment', async (t) => {
 
   const { client } = await feed(t, 32, endless, with_updates);
   await t.rejects(client.start(), { message: 'this client was started before' });
-  await until('some messages', () => client.sequence > 100n);
+  await until('some messages', () => client.sequence > 100n && client.instruments().length > 0);
   const info = client.instruments()[0] as InstrumentInfo;
   const asked = [client.snapshot(), client.snapshot({ orders: true }), client.book(info.symbol).levels('bid')];
   const settled = Promise.allSettled(asked);

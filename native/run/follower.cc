@@ -233,7 +233,8 @@ FeedState Follower::state_at(std::int64_t now_ns) const {
   if (end_told_) return FeedState::ended;
   if (!replica_.whole()) return FeedState::stale;
   if (resuming_ || arbiter_.has_overdue(now_ns)) return FeedState::recovering;
-  const bool proved = replica_.proved() || (empty_session_ && arbiter_.known_end() == 1);
+  // Who was there before the first message has missed nothing; who came later waits for the first equal digest.
+  const bool proved = replica_.proved() || empty_session_;
   return proved ? FeedState::synchronized : FeedState::connecting;
 }
 

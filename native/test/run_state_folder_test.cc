@@ -56,7 +56,7 @@ struct Life {
       : state(open_state(folder, options)) {
     options.start = state;
     publisher = std::make_unique<Publisher>(options, [] {});
-    journal = state->open_journal(publisher->ring_memory());
+    journal = state->open_journal(publisher->ring_memory(), &publisher->followers());
     source = simulated(*publisher, flow, rate);
   }
   void run() {
