@@ -1,6 +1,8 @@
 // What taking snapshots does to the live feed: the publisher alone on its core, everything else on the others; phases
 // with and without, alternating in one run. Two kinds of phases without are told apart: their difference is what this
 // machine does by itself.
+#include <array>
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <memory>
@@ -8,9 +10,12 @@
 #include <string>
 #include <thread>
 
+#include "ingest/itch_parser.h"
+#include "io/clock.h"
 #include "live_listener.h"
 #include "perf_support.h"
-#include "run/itch_source.h"
+#include "run/byte_source.h"
+#include "run/itch_framing.h"
 #include "run/publisher.h"
 #include "run/replica_thread.h"
 
@@ -57,6 +62,50 @@ class Taker {
   std::chrono::milliseconds pause_;
 };
 
+// The load, put in from the publisher's own thread: a source on a core that it shares with the replica would come in
+// lumps as large as the replica's turns, and the batches with it. First as fast as it goes, then at a steady rate.
+class Feeder final : public run::PublisherProbe {
+ public:
+  Feeder(const ingest::SimulatedExchangeOptions& flow, std::uint64_t warm_messages, std::uint64_t rate)
+      : bytes_(run::make_simulated_source(flow)), framing_(*bytes_), warm_messages_(warm_messages), rate_(rate) {}
+
+  void started() override {}
+  void before_batch(SpscRing<ingest::InputCell>& input) override {
+    for (std::size_t taken = 0; taken < 128 && due(); ++taken) {
+      if (input.claim(cells_.size()) < cells_.size()) return;
+      std::span<const std::uint8_t> message;
+      if (framing_.next(message, running_) != run::ItchFraming::Next::message) return;
+      ingest::ItchFault fault = ingest::ItchFault::none;
+      const std::size_t count = parser_.parse(message, ++position_, cells_, fault);
+      for (std::size_t cell = 0; cell < count; ++cell) input.at_tail(cell) = cells_[cell];
+      input.publish(count);
+    }
+  }
+  void sequenced(std::uint64_t /*position*/, std::uint64_t /*sequence*/) override {}
+  void packet(std::size_t /*length*/, std::uint32_t /*count*/) override {}
+  void before_send() override {}
+  void after_send() override {}
+
+ private:
+  bool due() {
+    if (position_ < warm_messages_) return true;
+    const std::int64_t now_ns = io::monotonic_ns();
+    if (begin_ns_ == 0) begin_ns_ = now_ns;
+    const double passed = static_cast<double>(now_ns - begin_ns_) / 1e9;
+    return static_cast<double>(position_ - warm_messages_) < passed * static_cast<double>(rate_);
+  }
+
+  std::unique_ptr<run::ByteSource> bytes_;
+  run::ItchFraming framing_;
+  ingest::ItchParser parser_{0};
+  std::array<ingest::InputCell, ingest::ItchParser::cells_max> cells_{};
+  const std::atomic<bool> running_{false};
+  std::uint64_t warm_messages_;
+  std::uint64_t rate_;
+  std::uint64_t position_ = 0;
+  std::int64_t begin_ns_ = 0;
+};
+
 constexpr double shares[] = {0.5, 0.99, 0.999};
 constexpr const char* share_names[] = {"p50", "p99", "p99_9"};
 
@@ -88,6 +137,7 @@ int snapshot_take(Options& options) {
   settings.ring_bytes = std::size_t{256} << 20;
   settings.core = core;
   settings.wait = io::wait_strategy_of(wait);
+  settings.probe = std::make_shared<Feeder>(flow, warm_messages, rate);
   run::Publisher publisher(settings, nullptr);
   run::ReplicaOptions replica_settings;
   replica_settings.ring = {publisher.ring_memory().data(), publisher.ring_memory().bytes(), {}, nullptr};
@@ -97,10 +147,7 @@ int snapshot_take(Options& options) {
   LiveListener listener(settings.lines[0].address);
   replica.start();
   publisher.start();
-  // The books fill up in great haste, then the measured pace: one source after the other would be another session.
-  run::ItchSource source(publisher, run::make_simulated_source(flow), run::Pacing{0, static_cast<double>(rate)}, 0);
   listener.start();
-  source.start();
   const auto sequence = [&] { return publisher.counters().get(run::PublisherCounter::sequence); };
   while (sequence() < warm_messages) std::this_thread::sleep_for(std::chrono::milliseconds(10));
 
@@ -119,8 +166,7 @@ int snapshot_take(Options& options) {
       std::this_thread::sleep_for(std::chrono::milliseconds(20));
     }
   }
-  source.stop();
-  source.join();
+  publisher.end_input();
   publisher.join();
   const auto figure = [&](run::ReplicaCounter name) { return replica.counters().get(name); };
   while (figure(run::ReplicaCounter::sequence) < sequence()) std::this_thread::yield();
