@@ -112,11 +112,15 @@ TEST(journalRecordsAHoleWhereADiskIsFullForLonger) {
   writer.stop();
   CHECK_EQUAL(faults(folder / "journal"), 0U);
   const auto verification = run::verify_journal(run::journal_places(folder / "journal"), go_on);
-  REQUIRE_EQUAL(verification.holes.size(), 1U);
-  const journal::Hole& hole = verification.holes[0].hole;
-  CHECK(hole.reason == journal::HoleReason::write_error);
-  CHECK_EQUAL(figure(writer, JournalCounter::missing_messages), hole.last - hole.first + 1);
-  CHECK_EQUAL(verification.messages + hole.last - hole.first + 1, 2'003U);
+  // More than one where the ring came round while a batch was being filled.
+  CHECK(!verification.holes.empty());
+  std::uint64_t missing = 0;
+  for (const auto& found : verification.holes) {
+    CHECK(found.hole.reason == journal::HoleReason::write_error);
+    missing += found.hole.last - found.hole.first + 1;
+  }
+  CHECK_EQUAL(figure(writer, JournalCounter::missing_messages), missing);
+  CHECK_EQUAL(verification.messages + missing, 2'003U);
 }
 
 TEST(journalBeginsANewSegmentWhereFsyncFails) {
