@@ -38,8 +38,7 @@ class ArchiveBinding final : public Napi::ObjectWrap<ArchiveBinding> {
   Napi::Value counters(const Napi::CallbackInfo& info);
   Napi::Value close(const Napi::CallbackInfo& info);
 
-  void open_replica(Napi::Env env, const Napi::Object& given, const run::RingPlace& ring,
-                    const Napi::Value& callback);
+  void open_replica(Napi::Env env, const Napi::Object& given, const run::RingPlace& ring, const Napi::Value& callback);
   void tell(Napi::Env env, Napi::Function callback);
 
   // Destruction, in this order: the replica's thread (which fills answers_ and calls callback_), the archive (which

@@ -15,4 +15,14 @@ Prefix prefix_of(std::span<const std::uint8_t> root, std::size_t length);
 // end within them. For walking over datagrams that stand one after the other.
 std::size_t datagram_length(std::span<const std::uint8_t> bytes);
 
+// Calls handle(std::span<const std::uint8_t> datagram) for each of the datagrams that stand one after the other in
+// `bytes`, up to where none begins.
+template <typename Handle>
+void each_datagram(std::span<const std::uint8_t> bytes, Handle&& handle) {
+  while (const std::size_t length = datagram_length(bytes)) {
+    handle(bytes.first(length));
+    bytes = bytes.subspan(length);
+  }
+}
+
 }  // namespace depthcast::encode

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "core/digest.h"
+#include "encode/definition_record.h"
 
 namespace depthcast::encode {
 namespace {
@@ -27,20 +28,6 @@ bool in_order(const wire::SnapshotOrder& before, const wire::SnapshotOrder& afte
   const std::int64_t rank_before = book::rank_of(side, before.price());
   const std::int64_t rank_after = book::rank_of(side, after.price());
   return rank_before != rank_after ? rank_before < rank_after : before.priority() < after.priority();
-}
-
-book::DefinitionRecord record_of(const wire::Definition& definition) {
-  book::DefinitionRecord record;
-  record.symbol = definition.symbol()->str();
-  record.price_exponent = definition.price_exponent();
-  record.quantity_exponent = definition.quantity_exponent();
-  record.source_code = definition.source_code();
-  record.lot_size = definition.lot_size();
-  if (definition.attributes() != nullptr) {
-    record.attributes.assign(definition.attributes()->begin(), definition.attributes()->end());
-  }
-  record.defined = true;
-  return record;
 }
 
 }  // namespace

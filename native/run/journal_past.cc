@@ -75,13 +75,7 @@ void CheckpointFiles::write(const Generation& generation) {
   header.position = generation.position;
   header.event_time_ns = generation.event_time_ns;
   header.digest = generation.digest;
-  write_checkpoint(folder_, header, [&](const DatagramSink& sink) {
-    std::span<const std::uint8_t> left = generation.bytes;
-    while (const std::size_t length = encode::datagram_length(left)) {
-      sink(left.first(length));
-      left = left.subspan(length);
-    }
-  });
+  write_checkpoint(folder_, header, [&](const DatagramSink& sink) { encode::each_datagram(generation.bytes, sink); });
   prune_checkpoints(folder_, generation.session, kept_);
 }
 

@@ -1,24 +1,10 @@
 #include "run/packet_applier.h"
 
+#include "encode/definition_record.h"
+
 namespace depthcast::run {
-namespace {
 
 using encode::PacketView;
-
-book::DefinitionRecord record_of(const wire::Definition& definition) {
-  book::DefinitionRecord record;
-  record.symbol = definition.symbol()->str();
-  record.price_exponent = definition.price_exponent();
-  record.quantity_exponent = definition.quantity_exponent();
-  record.source_code = definition.source_code();
-  record.lot_size = definition.lot_size();
-  if (definition.attributes() != nullptr) {
-    record.attributes.assign(definition.attributes()->begin(), definition.attributes()->end());
-  }
-  return record;
-}
-
-}  // namespace
 
 void PacketApplier::apply(const PacketView& view, std::uint32_t skip) {
   switch (view.payload) {
@@ -74,7 +60,7 @@ void PacketApplier::apply_definitions(const PacketView& view, std::uint32_t skip
     const wire::Definition& definition = *view.definitions->definitions()->Get(index);
     // The consumer knows it before the first update that names the instrument, this one included.
     if (is_instrument(definition.instrument())) learn_definition(definition);
-    replica_.on_definition(definition.instrument(), definition.instrument_sequence(), record_of(definition),
+    replica_.on_definition(definition.instrument(), definition.instrument_sequence(), encode::record_of(definition),
                            {view.first_sequence + index, at, view.base_time_ns + definition.time_offset()});
   }
 }
@@ -94,7 +80,7 @@ void PacketApplier::learn(const PacketView& view) {
 }
 
 void PacketApplier::learn_definition(const wire::Definition& definition) {
-  replica_.learn_definition(definition.instrument(), record_of(definition));
+  replica_.learn_definition(definition.instrument(), encode::record_of(definition));
   if (listener_ != nullptr && is_instrument(definition.instrument())) listener_->on_definition(definition.instrument());
 }
 

@@ -137,12 +137,10 @@ bool ReplicaFollower::load_checkpoint(std::uint64_t above) {
   limits.bytes_max = no_limit;
   encode::SnapshotAssembler assembler(limits);
   assembler.reset(session_);
-  std::span<const std::uint8_t> left = datagrams;
-  while (const std::size_t length = encode::datagram_length(left)) {
+  encode::each_datagram(datagrams, [&](std::span<const std::uint8_t> datagram) {
     encode::PacketView view;
-    if (encode::read_packet(left.first(length), view) == encode::PacketStatus::ok) assembler.offer(view);
-    left = left.subspan(length);
-  }
+    if (encode::read_packet(datagram, view) == encode::PacketStatus::ok) assembler.offer(view);
+  });
   // Nor one from behind the end of what was published: it is another history's.
   const std::uint64_t sequence = assembler.progress().sequence;
   if (!assembler.verify() || sequence < above || sequence >= archive_.next()) return false;
@@ -166,16 +164,15 @@ void ReplicaFollower::check_mismatch(std::int64_t now_ns) {
 }
 
 void ReplicaFollower::apply_all(std::span<const std::uint8_t> datagrams) {
-  while (const std::size_t length = encode::datagram_length(datagrams)) {
+  encode::each_datagram(datagrams, [&](std::span<const std::uint8_t> datagram) {
     // Those of the wire are multiples of 8 long, so that each is aligned as the first one is.
-    if (reinterpret_cast<std::uintptr_t>(datagrams.data()) % 8 == 0) {
-      apply_one(datagrams.first(length));
-    } else if (length <= scratch_.size()) {
-      std::memcpy(scratch_.data(), datagrams.data(), length);
-      apply_one({scratch_.data(), length});
+    if (reinterpret_cast<std::uintptr_t>(datagram.data()) % 8 == 0) {
+      apply_one(datagram);
+    } else if (datagram.size() <= scratch_.size()) {
+      std::memcpy(scratch_.data(), datagram.data(), datagram.size());
+      apply_one({scratch_.data(), datagram.size()});
     }
-    datagrams = datagrams.subspan(length);
-  }
+  });
 }
 
 bool ReplicaFollower::apply_one(std::span<const std::uint8_t> datagram) {

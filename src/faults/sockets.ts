@@ -29,14 +29,14 @@ export async function openReceiver({ group, port }: LineAddress, interfaceAddres
   }
 }
 
-/** A socket that sends to one group or address. */
+/** A socket that sends to one group or address, from `address`. */
 export async function openSender(
   { group, port }: LineAddress,
-  { interfaceAddress, ttl }: { interfaceAddress: string; ttl: number },
+  { interfaceAddress, address = interfaceAddress, ttl }: { interfaceAddress: string; address?: string; ttl: number },
 ): Promise<Socket> {
   const socket = createSocket('udp4');
   try {
-    socket.bind(0, interfaceAddress);
+    socket.bind(0, address);
     await once(socket, 'listening');
     if (isMulticast(group)) {
       socket.setMulticastInterface(interfaceAddress);

@@ -3,9 +3,9 @@
  * without faults on the way. What the subscribers dump must be what the files' owners say.
  */
 import { join } from 'node:path';
+import type { NumberRange } from '../../src/faults/number_ranges.js';
 import { type Test, testWithData } from '../data.js';
 import { line_names, linePair } from '../faults/lines.js';
-import type { NumberRange } from '../faults/number_log.js';
 import { seedsOf } from '../faults/random.js';
 import { type LineFaults, Relay, type RelayOptions } from '../faults/relay.js';
 import { runFeed, type SubscriberResult } from './feed_run.js';

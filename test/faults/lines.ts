@@ -2,14 +2,11 @@
  * Multicast lines of the tests in acceptance/, faults/ and lifetime/: each file takes numbers of its own, so that files
  * may run at the same time. All of it stays on loopback.
  */
-export type LineName = 'A' | 'B';
-export const line_names: readonly LineName[] = ['A', 'B'];
+import type { LinePair } from '../../src/faults/relay.js';
 
-export interface LineAddress {
-  group: string;
-  port: number;
-}
-export type LinePair = Record<LineName, LineAddress>;
+export { type LineName, line_names } from '../../src/faults/profile.js';
+export type { LinePair } from '../../src/faults/relay.js';
+export type { LineAddress } from '../../src/faults/sockets.js';
 
 /** `number`: 0 to 255. acceptance/ 0 to 49, faults/ 50 to 99, lifetime/ 100 to 149. */
 export function linePair(number: number): LinePair {

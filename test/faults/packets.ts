@@ -3,43 +3,25 @@
  * magic u32, version u16, flags u16, length u32, CRC-32C u32, then one FlatBuffers root.
  */
 import * as flatbuffers from 'flatbuffers';
+import { type DatagramHead, datagramHead, prefix_bytes } from '../../src/faults/datagram.js';
 import { BookMessage, BookMessages, Heartbeat, InstrumentDigest, Packet, Payload } from '../../src/generated/wire.js';
 import { addon } from '../../src/native.js';
 
-export const prefix_bytes = 16;
-export const prefix_magic = 0x54434344;
-export const wire_version = 1;
+export { prefix_bytes } from '../../src/faults/datagram.js';
 
-/** What the relay has to know of a datagram. */
-export interface PacketHead {
-  channel: number;
-  session: bigint;
-  first: number;
-  /** Numbered messages; with 0, `first` is the number that the next message will carry. */
-  count: number;
-  payload: Payload;
-  endOfSession: boolean;
-}
+const prefix_magic = 0x54434344;
+const wire_version = 1;
 
 /** Throws Error where the prefix is not ours. Checks no CRC and trusts the root: only for what a publisher sent. */
-export function packetHead(datagram: Buffer): PacketHead {
-  const { packet } = openPacket(datagram);
-  const payload = packet.payloadType();
-  return {
-    channel: packet.channel(),
-    session: packet.session(),
-    first: Number(packet.firstSequence()),
-    count: packet.count(),
-    payload,
-    endOfSession: payload === Payload.Heartbeat && (packet.payload(new Heartbeat()) as Heartbeat).endOfSession(),
-  };
+export function packetHead(datagram: Buffer): DatagramHead {
+  const head = datagramHead(datagram);
+  if (head === undefined) throw new Error(`${datagram.length} bytes without our prefix`);
+  return head;
 }
 
 export function openPacket(datagram: Buffer): { packet: Packet; bytes: flatbuffers.ByteBuffer } {
-  if (datagram.length < prefix_bytes || datagram.readUInt32LE(0) !== prefix_magic)
-    throw new Error(`${datagram.length} bytes without our prefix`);
-  const bytes = new flatbuffers.ByteBuffer(datagram.subarray(prefix_bytes));
-  return { packet: Packet.getRootAsPacket(bytes), bytes };
+  const { packet } = packetHead(datagram);
+  return { packet, bytes: packet.bb as flatbuffers.ByteBuffer };
 }
 
 /** Sets length and CRC to what the bytes now need. Changes and returns `datagram`. */

@@ -8,10 +8,11 @@
  * spared, so that a session always ends.
  */
 import type { Socket } from 'node:dgram';
+import type { DatagramHead } from '../../src/faults/datagram.js';
+import { type NumberRange, NumberRanges } from '../../src/faults/number_ranges.js';
+import { chance, hashOf } from '../../src/faults/random.js';
 import { type LineName, type LinePair, line_names } from './lines.js';
-import { NumberLog, type NumberRange } from './number_log.js';
-import { type PacketHead, packetHead } from './packets.js';
-import { chance, hashOf } from './random.js';
+import { packetHead } from './packets.js';
 import { openReceiver, openSender } from './sockets.js';
 
 /** Shares of a line's datagrams, 0 to 1. */
@@ -62,6 +63,8 @@ class RelayLine {
   sent = 0;
   ends = 0;
   unnumbered = 0;
+  readonly numbersReceived = new NumberRanges();
+  readonly numbersDelivered = new NumberRanges();
   readonly held: Held[] = [];
   readonly delays = new Set<NodeJS.Timeout>();
 
@@ -113,7 +116,6 @@ class RelayLine {
 export class Relay {
   readonly #options: RelayOptions;
   readonly #lines: Record<LineName, RelayLine>;
-  readonly #log = new NumberLog();
   readonly #flushTimer: NodeJS.Timeout;
   #faulty: string[] = [];
   #closed = false;
@@ -151,17 +153,17 @@ export class Relay {
 
   /** The last message number that either line has mentioned. */
   get last(): number {
-    return this.#log.last;
+    return Math.max(...line_names.map((name) => this.#lines[name].numbersReceived.last));
   }
 
   /** Numbers that neither line delivered. */
   missing(): NumberRange[] {
-    return this.#log.rangesWithout((number) => line_names.some((name) => this.#log.has('delivered', name, number)));
+    return NumberRanges.intersection(this.lost('A'), this.lost('B'));
   }
 
   /** Numbers that this line did not deliver. */
   lost(name: LineName): NumberRange[] {
-    return this.#log.rangesWithout((number) => this.#log.has('delivered', name, number));
+    return this.#lines[name].numbersDelivered.missing(1, this.last);
   }
 
   /**
@@ -179,9 +181,9 @@ export class Relay {
       await new Promise((resolve) => setTimeout(resolve, 5));
     const found = [...this.#faulty];
     if (total() !== published) found.push(`received ${total()} of ${published} datagrams`);
-    for (const { name, sending, sent } of lines) {
+    for (const { name, numbersReceived, sending, sent } of lines) {
       if (sent !== sending) found.push(`line ${name}: the kernel took ${sent} of ${sending} datagrams`);
-      const never = this.#log.rangesWithout((number) => this.#log.has('received', name, number));
+      const never = numbersReceived.missing(1, this.last);
       if (never.length > 0) found.push(`line ${name}: never received ${JSON.stringify(never)}`);
     }
     return found;
@@ -204,12 +206,12 @@ export class Relay {
     line.releaseHeld(false);
   }
 
-  #pass(line: RelayLine, datagram: Buffer, head: PacketHead): void {
+  #pass(line: RelayLine, datagram: Buffer, head: DatagramHead): void {
     const key = head.count > 0 ? head.first : -++line.unnumbered;
     const hit = (fault: keyof LineFaults) =>
       chance(line.faults[fault] ?? 0, this.#options.seed, line.name.charCodeAt(0), fault_numbers[fault], key);
     const word = hashOf(this.#options.seed, line.name.charCodeAt(0), key);
-    if (head.count > 0) this.#log.mark('received', line.name, head);
+    if (head.count > 0) line.numbersReceived.add(head.first, head.first + head.count - 1);
     const lost =
       this.#options.lose?.some((number) => number >= head.first && number < head.first + head.count) ?? false;
     const spared = !lost && this.#isSpared(line, head);
@@ -226,7 +228,7 @@ export class Relay {
       line.send(broken);
       return;
     }
-    if (head.count > 0) this.#log.mark('delivered', line.name, head);
+    if (head.count > 0) line.numbersDelivered.add(head.first, head.first + head.count - 1);
     if (hit('duplicate')) {
       line.duplicated++;
       line.hold(datagram, word % reorder_packets_max);
@@ -240,13 +242,13 @@ export class Relay {
     } else line.send(datagram);
   }
 
-  #isSpared(line: RelayLine, head: PacketHead): boolean {
+  #isSpared(line: RelayLine, head: DatagramHead): boolean {
     if (head.endOfSession && ++line.ends > ends_of_session_at_risk) return true;
     if (!this.#options.neverBoth || head.count === 0) return false;
     // What the other line has had in its hands and not delivered is lost there.
-    const other: LineName = line.name === 'A' ? 'B' : 'A';
+    const { numbersDelivered, numbersReceived } = this.#lines[line.name === 'A' ? 'B' : 'A'];
     for (let number = head.first; number < head.first + head.count; number++)
-      if (this.#log.has('received', other, number) && !this.#log.has('delivered', other, number)) return true;
+      if (numbersReceived.has(number) && !numbersDelivered.has(number)) return true;
     return false;
   }
 }
