@@ -41,6 +41,9 @@ const patience_ms = 200;
 /** Who is refused is told to come back when so many bytes are there. */
 const come_back_bytes = 2 ** 20;
 const come_back_ms_max = 30_000;
+/** A request that has had so much is a long one, and only so many of those are answered at a time. */
+const long_answer_bytes = 2 ** 20;
+const long_answers_max = 64;
 /** Snapshots are taken on only as far as they can be out after so long. */
 const snapshot_backlog_ms = 1_500;
 const snapshot_wait_ms = 500;
@@ -113,6 +116,8 @@ interface Job {
 interface RetransmitJob extends Job {
   readonly type: 'retransmit';
   readonly cursor: RangeCursor;
+  bytes: number;
+  long: boolean;
 }
 interface SnapshotJob extends Job {
   readonly type: 'snapshot';
@@ -191,6 +196,7 @@ export class RecoveryState {
   #snapshotBytes = 0;
   #session = 0n;
   readonly #token: Buffer;
+  #longAnswers = 0;
 
   constructor(options: RecoveryStateOptions, source: ArchiveSource, now_ms: number) {
     this.#options = options;
@@ -378,6 +384,8 @@ export class RecoveryState {
         starved_ms: undefined,
         waited_ms: 0,
         cursor: new RangeCursor(message.ranges),
+        bytes: 0,
+        long: false,
       });
       this.#enqueue(client);
     }
@@ -474,7 +482,9 @@ export class RecoveryState {
         this.#sendFrame(client, job, frame, frame_retransmission, now_ms);
         if (!client.open) return true;
         bytes += frame.byteLength;
+        job.bytes += frame.byteLength;
         job.cursor.gave(next);
+        if (!this.#mayGoOn(job)) return this.#comeBackLater(client, job, now_ms);
       }
       if (status === 'wrong_session') job.cursor.refuseRest(status);
       else if (status !== 'ok') {
@@ -524,18 +534,37 @@ export class RecoveryState {
     job.starved_ms ??= now_ms;
     const own_ms = client.bucket.wait_ms(slice_bytes_min, now_ms);
     if (own_ms <= patience_ms && job.waited_ms + now_ms - job.starved_ms < patience_ms) return false;
-    const bytes = Math.min(come_back_bytes, this.#options.burstBytes);
-    const waitMs = Math.max(client.bucket.wait_ms(bytes, now_ms), this.#comeBack.wait_ms(bytes, now_ms));
-    const nothing = job.cursor.sent.length === 0 && job.cursor.refused.length === 0;
-    this.#end(client, job);
-    if (nothing) {
-      this.#refuse(client, { id: job.id, code: 'rate_limited', waitMs });
+    if (job.cursor.sent.length > 0 || job.cursor.refused.length > 0) {
+      this.#comeBackLater(client, job, now_ms);
       return false;
     }
-    this.counters.refused.rate_limited++;
-    job.cursor.refuseRest('rate_limited', waitMs);
-    this.#send(client, { type: 'done', id: job.id, sent: [...job.cursor.sent], refused: [...job.cursor.refused] });
+    this.#end(client, job);
+    this.#refuse(client, { id: job.id, code: 'rate_limited', waitMs: this.#wait_ms(client, now_ms) });
     return false;
+  }
+
+  /**
+   * False: so much is being given to others that it would take long. In a storm everyone has the beginning at once and
+   * knows when the rest may be asked for; the few who go on are through soon.
+   */
+  #mayGoOn(job: RetransmitJob): boolean {
+    if (job.long || job.bytes < long_answer_bytes || job.cursor.want() === undefined) return true;
+    if (this.#longAnswers >= long_answers_max) return false;
+    job.long = true;
+    this.#longAnswers++;
+    return true;
+  }
+
+  /** Ends a request with what it has had; the rest is to be asked for again. */
+  #comeBackLater(client: RecoveryClient, job: RetransmitJob, now_ms: number): boolean {
+    this.counters.refused.rate_limited++;
+    job.cursor.refuseRest('rate_limited', this.#wait_ms(client, now_ms));
+    return this.#finish(client, job);
+  }
+
+  #wait_ms(client: RecoveryClient, now_ms: number): number {
+    const bytes = Math.min(come_back_bytes, this.#options.burstBytes);
+    return Math.max(client.bucket.wait_ms(bytes, now_ms), this.#comeBack.wait_ms(bytes, now_ms));
   }
 
   #changeSession(client: RecoveryClient): void {
@@ -566,7 +595,10 @@ export class RecoveryState {
 
   /** Gives back what the request holds. */
   #drop(job: RetransmitJob | SnapshotJob): void {
-    if (job.type === 'retransmit') return;
+    if (job.type === 'retransmit') {
+      if (job.long) this.#longAnswers--;
+      return;
+    }
     if (this.#tickets.delete(job.ticket)) this.#snapshotBacklog -= job.estimate;
     if (job.snapshot === undefined) return;
     this.#snapshotBacklog -= job.snapshot.bytes - job.offset;

@@ -221,6 +221,30 @@ t.test('servesAThousandWhoAskForEverythingAtOnceInTurnOrTellsThemWhen', (t) => {
   t.end();
 });
 
+t.test('carriesOnlySoManyLongAnswersAtATimeAndTellsTheOthersWhenToComeBack', (t) => {
+  const { state } = make({ totalBytesPerSecond: 1e12, bytesPerSecond: 1e12, burstBytes: 1e12 });
+  const all = Array.from({ length: 200 }, () => join(state));
+  for (const { client } of all) ask(state, client, { type: 'retransmit', ranges: [['1', '10000']] });
+  work(state);
+  const waitOf = ({ socket }: { socket: FakeSocket }) =>
+    ((socket.last?.refused ?? []) as { waitMs?: number }[])[0]?.waitMs;
+  const whole = all.filter(({ socket }) => socket.last?.type === 'done' && socket.bytes > 10_000_000);
+  const told = all.filter((one) => (waitOf(one) ?? 0) > 0);
+  t.equal(whole.length, 64, 'so many go on to the end');
+  t.equal(told.length, 200 - 64, 'the others have the beginning and a time');
+  for (const { socket } of told)
+    t.ok(socket.bytes >= 2 ** 20 && socket.bytes < 2 ** 20 + 2 ** 18, `${socket.bytes} bytes`);
+  t.equal(state.counters.requestsOpen, 0);
+
+  const [first] = told;
+  if (first === undefined) throw new Error('nobody was told');
+  const [{ first: from }] = first.socket.last?.refused as [{ first: string }];
+  ask(state, first.client, { type: 'retransmit', ranges: [[from, '10000']] });
+  work(state);
+  t.same(first.socket.last?.refused, [], 'and have the rest when they come back');
+  t.end();
+});
+
 t.test('oneWhoAsksForMuchDoesNotHoldUpOneWhoAsksForLittle', (t) => {
   const { state } = make();
   const large = join(state);
