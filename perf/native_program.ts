@@ -4,7 +4,14 @@ import { join } from 'node:path';
 
 export type Figures = Record<string, number | string>;
 
-export const native_programs = ['book_replay', 'packet_encode', 'ring_broadcast', 'core_round_trip', 'snapshot_take'];
+export const native_programs = [
+  'book_replay',
+  'packet_encode',
+  'ring_broadcast',
+  'core_round_trip',
+  'snapshot_take',
+  'feed_line',
+];
 
 const root = process.cwd();
 

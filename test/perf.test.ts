@@ -42,6 +42,30 @@ t.test('feedThroughputEndsWithEqualBooks', async (t) => {
   t.match(result, { complete: 'yes', missing: 0, source_messages: 20_000 });
 });
 
+t.test('feedLineEndsWithEqualBooksInBothCases', async (t) => {
+  const small = [
+    '--messages',
+    '20000',
+    '--rate',
+    '100000',
+    '--symbols',
+    '10',
+    '--live-orders',
+    '500',
+    '--wait',
+    'park',
+  ];
+  const cores = ['--publisher-core', 'any', '--subscriber-core', 'any'];
+  const cache = await perf('feed_line', ...small, ...cores, '--passes', '2', '--floor-ms', '50');
+  t.match(cache, { complete: 'yes', missing: 0, live_orders: 0, digests_mismatched: 0 });
+  t.ok(Number(cache.source_messages) > 40_000 && Number(cache.floor_datagrams_per_second) > 0);
+  const state = t.testdir();
+  const all = ['--lines', 'AB', '--state', state, '--replica', '1', '--ring-bytes', String(16 << 20)];
+  const full = await perf('feed_line', ...small, ...cores, ...all);
+  t.match(full, { complete: 'yes', missing: 0, replica_books: 'equal', journal_missing: 0 });
+  t.equal(full.journal_messages, full.updates);
+});
+
 t.test('snapshotTakeEndsWithEqualBooks', async (t) => {
   const small = ['--rounds', '2', '--phase-ms', '50', '--pause-ms', '5', '--rate', '50000', '--warm-messages', '20000'];
   const flow = ['--live-orders', '5000', '--symbols', '20', '--wait', 'park'];

@@ -52,7 +52,7 @@ std::uint32_t PacketWriter::make_room(wire::Payload payload, std::size_t bytes, 
     const std::int64_t offset = stamp.time_ns - base_time_ns_;
     if (full || payload != payload_ || step > std::numeric_limits<std::uint8_t>::max() || offset < 0 ||
         offset > std::numeric_limits<std::uint32_t>::max()) {
-      close(full);
+      close(full || bulk_);
     }
   }
   if (count_ == 0) {

@@ -45,6 +45,9 @@ class PacketWriter final : public book::MessageSink {
 
   // CLOCK_REALTIME, set once for each batch: the send time of the packets cut from now on.
   void set_send_time(std::int64_t now_ns) { send_time_ns_ = now_ns; }
+  // More waits behind this batch: a packet that is cut within it because the payload's kind changes is padded like a
+  // full one, so that the whole batch goes to the kernel as one segmented buffer. A call costs more than the bytes do.
+  void set_bulk(bool bulk) { bulk_ = bulk; }
 
   void on_book(const BookMessage& message, const book::Stamp& stamp, std::uint64_t detail) override;
   void on_trade(const TradeMessage& message, const book::Stamp& stamp) override;
@@ -109,6 +112,7 @@ class PacketWriter final : public book::MessageSink {
   std::vector<flatbuffers::Offset<wire::Definition>> offsets_;
 
   std::int64_t send_time_ns_ = 0;
+  bool bulk_ = false;
   std::uint64_t packets_ = 0;
 };
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <cstring>
 #include <stdexcept>
 #include <utility>
 
@@ -220,7 +221,7 @@ Publisher::Publisher(const PublisherOptions& options, std::function<void()> on_e
     : options_(checked(options)),
       on_end_(std::move(on_end)),
       input_(std::max<std::size_t>(options.input_cells, 2 * batch_cells), options.limits.prefault),
-      definitions_(std::size_t{options.limits.instruments_max} * 2),
+      definitions_(std::size_t{options.limits.instruments_max} * 2, options.limits.prefault),
       book_(options.limits),
       start_(begin(options_, book_)),
       ring_memory_(make_ring(options_)),
@@ -250,8 +251,10 @@ Start Publisher::begin(PublisherOptions& options, book::Book& book) {
 
 io::SharedMemory Publisher::make_ring(const PublisherOptions& options) {
   const std::size_t bytes = ring_bytes(options.ring_bytes);
-  return options.start != nullptr ? options.start->make_ring(bytes)
-                                  : io::SharedMemory::create(options.ring_path, bytes);
+  io::SharedMemory ring =
+      options.start != nullptr ? options.start->make_ring(bytes) : io::SharedMemory::create(options.ring_path, bytes);
+  if (options.limits.prefault) std::memset(ring.data(), 0, ring.bytes());
+  return ring;
 }
 
 Publisher::~Publisher() {
@@ -337,6 +340,7 @@ void Publisher::run() {
 bool Publisher::process_batch() {
   const std::size_t ready = std::min(input_.available_now(), batch_cells);
   if (ready == 0) return false;
+  output_->each_writer([&](encode::PacketWriter& writer) { writer.set_bulk(ready == batch_cells); });
   std::uint64_t events = 0;
   const std::size_t taken = book::apply_batch(
       sequencer_, ready, [this](std::size_t index) -> const ingest::InputCell& { return input_.at_head(index); },

@@ -93,6 +93,36 @@ TEST(definitionsOfEverySizeFitTheirPackets) {
   }
 }
 
+// One trade between many adds: alone it would end a run of equal datagrams, and be the first of another.
+TEST(packetsCutWithinABulkAreAsLongAsFullOnes) {
+  const auto lengths_of = [](bool bulk) {
+    PacketCollector collector;
+    RecordingSink recorded;
+    PacketWriter writer(options_of(1'400), collector);
+    writer.set_bulk(bulk);
+    for (std::uint64_t sequence = 1; sequence <= 9; ++sequence) {
+      for (book::MessageSink* sink :
+           {static_cast<book::MessageSink*>(&recorded), static_cast<book::MessageSink*>(&writer)}) {
+        if (sequence == 5) {
+          sink->on_trade(trade_of(sequence), stamp_at(sequence));
+        } else {
+          sink->on_book(add(sequence, 1, Side::bid, 5, 6), stamp_at(sequence), 0);
+        }
+      }
+    }
+    writer.flush();
+    CHECK_EQUAL(difference(read_all(collector, 1'400), recorded.lines), "");
+    std::vector<std::size_t> lengths;
+    for (const PacketCollector::Packet& packet : collector.packets) lengths.push_back(packet.bytes.size());
+    return lengths;
+  };
+  const std::vector<std::size_t> cut = lengths_of(false);
+  REQUIRE_EQUAL(cut.size(), 3U);
+  CHECK(cut[0] < 400 && cut[1] < 400 && cut[2] < 400);
+  // The last is the batch's: it may be shorter.
+  CHECK(lengths_of(true) == (std::vector<std::size_t>{1'400, 1'400, cut[2]}));
+}
+
 TEST(packetIsCutWhenTheTimeGoesBackOrFarAhead) {
   const auto packets_of = [](std::int64_t first, std::int64_t second) {
     PacketCollector collector;

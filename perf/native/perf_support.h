@@ -72,5 +72,6 @@ int packet_encode(Options& options);
 int ring_broadcast(Options& options);
 int snapshot_take(Options& options);
 int live_listen(Options& options);
+int feed_line(Options& options);
 
 }  // namespace depthcast::perf
