@@ -40,6 +40,8 @@ bool pin_to_core(int core) {
   return pthread_setaffinity_np(pthread_self(), sizeof set, &set) == 0;
 }
 
+std::uint32_t thread_id() { return static_cast<std::uint32_t>(syscall(SYS_gettid)); }
+
 void name_thread(const char* name) { pthread_setname_np(pthread_self(), name); }
 
 }  // namespace depthcast::io

@@ -54,6 +54,8 @@ class Parker {
 
 // Pins the calling thread to one core; false where the system refuses.
 bool pin_to_core(int core);
+// The system's number of the calling thread: /proc/self/task/N is about it.
+std::uint32_t thread_id();
 // Names the calling thread for top and gdb; at most 15 characters.
 void name_thread(const char* name);
 

@@ -36,11 +36,11 @@ std::uint64_t identity_of(const PublisherOptions& options) {
 
 std::vector<std::string> publisher_counter_names() {
   std::vector<std::string> names = {
-      "inputEvents", "inputPosition",      "inputWaiting",        "sequence",    "packets",
-      "batches",     "batchEventsMax",     "heartbeats",          "instruments", "liveOrders",
-      "digest",      "instrumentsRefused", "definitionsRepeated", "addsLost",    "datagramsA",
-      "bytesA",      "sendCallsA",         "datagramsFailedA",    "lastErrorA",  "datagramsB",
-      "bytesB",      "sendCallsB",         "datagramsFailedB",    "lastErrorB",  "loopNsMax"};
+      "inputEvents",         "inputPosition", "inputWaiting", "sequence",   "packets",          "batches",
+      "batchEventsMax",      "heartbeats",    "instruments",  "liveOrders", "digest",           "instrumentsRefused",
+      "definitionsRepeated", "addsLost",      "datagramsA",   "bytesA",     "sendCallsA",       "datagramsFailedA",
+      "lastErrorA",          "datagramsB",    "bytesB",       "sendCallsB", "datagramsFailedB", "lastErrorB",
+      "loopNsMax",           "threadId",      "coreRefused"};
   for (std::size_t result = book::refusals_from; result < book::apply_results; ++result) {
     names.push_back(std::string("refused.") + book::name_of(static_cast<book::ApplyResult>(result)));
   }
@@ -309,7 +309,9 @@ std::int64_t Publisher::read_clock() {
 
 void Publisher::run() {
   io::name_thread("dc-publish");
-  if (options_.core >= 0) io::pin_to_core(options_.core);
+  const bool pinned = options_.core < 0 || io::pin_to_core(options_.core);
+  counters_.set(PublisherCounter::core_refused, pinned ? 0 : 1);
+  counters_.set(PublisherCounter::thread_id, io::thread_id());
   PublisherProbe* const probe = options_.probe.get();
   if (probe != nullptr) probe->started();
   std::uint32_t idle_rounds = 0;

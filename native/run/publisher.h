@@ -50,6 +50,8 @@ enum class PublisherCounter : std::uint8_t {
   datagrams_failed_b,
   last_error_b,
   loop_ns_max,    // longest time from one look at the clock to the next
+  thread_id,      // the system's, of the publisher thread: where to read what the kernel counts for it
+  core_refused,   // 1: the thread could not be pinned to its core
   refused_first,  // then one for each refusal of book::ApplyResult
   refused_last = refused_first + book::apply_results - book::refusals_from - 1,
   count_,

@@ -51,7 +51,9 @@ void Subscriber::wake_thread() { static_cast<void>(eventfd_write(wake_descriptor
 
 void Subscriber::run() {
   io::name_thread("dc-receive");
-  if (options_.core >= 0) io::pin_to_core(options_.core);
+  const bool pinned = options_.core < 0 || io::pin_to_core(options_.core);
+  counters_.set(core_refused, pinned ? 0 : 1);
+  counters_.set(thread_id, io::thread_id());
   SubscriberProbe* const probe = options_.probe.get();
   if (probe != nullptr) probe->started();
   std::uint32_t idle_rounds = 0;

@@ -57,7 +57,9 @@ std::vector<std::string> subscriber_counter_names() {
                            "snapshotLineDatagrams",
                            "snapshotChunks",
                            "snapshots",
-                           "snapshotsRefused"}) {
+                           "snapshotsRefused",
+                           "threadId",
+                           "coreRefused"}) {
     names.emplace_back(name);
   }
   for (std::size_t status = 0; status < encode::packet_statuses; ++status) {

@@ -74,6 +74,8 @@ enum class SubscriberCounter : std::uint8_t {
   snapshot_chunks,
   snapshots,
   snapshots_refused,
+  thread_id,     // the system's, of the receiving thread
+  core_refused,  // 1: it could not be pinned to its core
   packet_first,  // then one for each encode::PacketStatus
   packet_last = packet_first + encode::packet_statuses - 1,
   refused_first,  // then one for each refusal of book::ApplyResult
