@@ -52,7 +52,7 @@
     {
       'target_name': 'depthcast_core',
       'type': 'static_library',
-      'sources': ['<!@(node tools/sources.mjs core ingest book encode arbitrate journal io run)'],
+      'sources': ['<!@(node tools/sources.mjs core ingest book encode arbitrate gateway journal io run)'],
     },
     {
       'target_name': 'depthcast',

@@ -14,7 +14,7 @@ import { sources } from './sources.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const cache = join(root, '.generated', 'lint');
-const shipped_folders = ['core', 'ingest', 'book', 'encode', 'arbitrate', 'journal', 'io', 'run', 'binding'];
+const shipped_folders = ['core', 'ingest', 'book', 'encode', 'arbitrate', 'gateway', 'journal', 'io', 'run', 'binding'];
 const folders = [...shipped_folders, 'test', 'perf/native'];
 const flags = [
   '-x',

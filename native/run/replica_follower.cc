@@ -15,22 +15,16 @@ constexpr std::uint64_t no_limit = std::numeric_limits<std::uint64_t>::max();
 // A checkpoint is worth loading where it saves at least so many messages.
 constexpr std::uint64_t checkpoint_gain_min = 100'000;
 
-// The snapshot replica is never asked for depth views by other threads.
-book::BookLimits without_views(book::BookLimits limits) {
-  limits.depth_levels = 0;
-  limits.prefault = false;
-  return limits;
-}
-
 }  // namespace
 
 ReplicaFollower::ReplicaFollower(const RingPlace& ring, const book::BookLimits& limits, std::uint32_t channel,
-                                 std::unique_ptr<PastDatagrams> past, CheckpointStore* checkpoints)
+                                 std::unique_ptr<PastDatagrams> past, CheckpointStore* checkpoints,
+                                 book::UpdateSink* sink)
     : channel_(channel),
       followers_(ring.followers),
       archive_(ring, std::move(past)),
       checkpoints_(checkpoints),
-      replica_(without_views(limits), nullptr),
+      replica_(limits, sink),
       applier_(replica_),
       scratch_(encode::datagram_bytes_max + sizeof(RingRecord)) {}
 
@@ -41,7 +35,11 @@ std::uint64_t ReplicaFollower::lag() const {
 
 bool ReplicaFollower::step(std::int64_t now_ns) {
   archive_.refresh(now_ns);
-  if (archive_.ring_version() != ring_version_) follow_ring_change();
+  if (archive_.ring_version() != ring_version_) {
+    // Whoever looks between two steps sees the change before anything of the new ring.
+    follow_ring_change();
+    return true;
+  }
   if (!reader_) return false;
   const bool worked = synced_ ? follow_ring() : catch_up(now_ns);
   check_mismatch(now_ns);

@@ -56,9 +56,10 @@ struct FollowerCounters {
 // Threads: one.
 class ReplicaFollower {
  public:
-  // `past` and `checkpoints` may be null; `checkpoints` must outlive it.
+  // `past`, `checkpoints` and `sink` may be null; those given must outlive it. Depth views as `limits` says: for this
+  // thread, or those whom it lets.
   ReplicaFollower(const RingPlace& ring, const book::BookLimits& limits, std::uint32_t channel,
-                  std::unique_ptr<PastDatagrams> past, CheckpointStore* checkpoints);
+                  std::unique_ptr<PastDatagrams> past, CheckpointStore* checkpoints, book::UpdateSink* sink = nullptr);
 
   // Takes some of what there is; false where there was nothing to do. Bounded: about a millisecond of work.
   bool step(std::int64_t now_ns);
@@ -69,6 +70,10 @@ class ReplicaFollower {
   ReplicaFollower& operator=(const ReplicaFollower&) = delete;
 
   const book::Replica& replica() const { return replica_; }
+  // Every message up to now has been applied, up to what was written meanwhile.
+  bool caught_up() const { return session_ != 0 && caught_up_; }
+  // Where it stands in the ring: records below that position have been applied.
+  std::uint64_t position() const { return reader_ && synced_ ? reader_->position() : 0; }
   const Archive& archive() const { return archive_; }
   std::uint64_t session() const { return session_; }
   // Every message up to now has been applied, up to what was written meanwhile, and the books are whole at the end of

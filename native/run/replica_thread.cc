@@ -23,6 +23,13 @@ std::size_t count_alive(Alive& alive) {
   return alive.size();
 }
 
+// The snapshot replica is never asked for depth views.
+book::BookLimits without_views(book::BookLimits limits) {
+  limits.depth_levels = 0;
+  limits.prefault = false;
+  return limits;
+}
+
 }  // namespace
 
 std::vector<std::string> replica_counter_names() {
@@ -64,7 +71,7 @@ ReplicaThread::ReplicaThread(const ReplicaOptions& options, std::unique_ptr<Past
                              std::unique_ptr<CheckpointStore> checkpoints)
     : options_(options),
       checkpoints_(std::move(checkpoints)),
-      follower_(options.ring, options.limits, options.channel, std::move(past), checkpoints_.get()),
+      follower_(options.ring, without_views(options.limits), options.channel, std::move(past), checkpoints_.get()),
       writer_(options.datagram_bytes) {
   if (options.loop)
     loop_ = std::make_unique<SnapshotLoop>(*options.loop, std::max<std::uint64_t>(1, options.loop_bytes_per_second));

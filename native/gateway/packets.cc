@@ -1,0 +1,234 @@
+#include "gateway/packets.h"
+
+#include "encode/prefix.h"
+
+namespace depthcast::gateway {
+
+Packets::Packets(PacketMode mode, InstrumentSet instruments, PacketSource& source, std::uint64_t resume)
+    : mode_(mode),
+      instruments_(std::move(instruments)),
+      source_(source),
+      step_(mode == PacketMode::exact && resume != 0 ? Step::resuming : Step::snapshot),
+      begun_at_(resume),
+      scratch_(encode::datagram_bytes_max + sizeof(RingRecord)) {}
+
+void Packets::begin_snapshot() {
+  step_ = Step::snapshot;
+  snapshot_ = nullptr;
+  reader_.reset();
+  offset_ = 0;
+}
+
+void Packets::lose_ring() {
+  if (step_ != Step::packets) return;
+  begun_at_ = next_ - 1;
+  step_ = Step::resuming;
+  reader_.reset();
+}
+
+bool Packets::follow(std::uint64_t sequence) {
+  reader_ = source_.reader();
+  if (!reader_) return false;
+  // Twice: what is written between the two looks is found by the second.
+  for (int attempt = 0; attempt < 2; ++attempt) {
+    if (reader_->seek(sequence + 1)) break;
+    reader_->seek_newest();
+    if (reader_->next_sequence() == sequence + 1) break;
+    if (attempt == 1) return false;
+  }
+  next_ = sequence + 1;
+  step_ = Step::packets;
+  return true;
+}
+
+std::uint64_t Packets::session_messages(std::span<const std::uint32_t> instrument_sequences) const {
+  std::uint64_t messages = 0;
+  const auto add = [&](std::size_t instrument) {
+    if (instrument >= instrument_sequences.size()) return;
+    const std::uint32_t before = instrument < joined_by_.size() ? joined_by_[instrument] : 0;
+    messages += instrument_sequences[instrument] - before;
+  };
+  if (instruments_.all()) {
+    for (std::size_t instrument = 1; instrument < instrument_sequences.size(); ++instrument) add(instrument);
+  } else {
+    for (const std::uint32_t instrument : instruments_.chosen()) add(instrument);
+  }
+  return messages;
+}
+
+// So many messages of this session are in the snapshot: those that were not sent are covered by it.
+void Packets::cover(std::uint64_t session_messages) {
+  const std::uint64_t covered = tally_.covered() - covered_before_;
+  if (session_messages > covered) tally_.conflated += session_messages - covered;
+}
+
+bool Packets::take_snapshot() {
+  snapshot_ = source_.snapshot(instruments_);
+  if (snapshot_ == nullptr) return false;
+  offset_ = 0;
+  const std::uint64_t sequence = snapshot_->sequence;
+  if (!joined_) {
+    joined_ = true;
+    joined_at_ = sequence;
+    joined_by_ = snapshot_->instrument_sequences;
+  } else {
+    cover(mode_ == PacketMode::exact ? sequence - joined_at_ : session_messages(snapshot_->instrument_sequences));
+  }
+  begun_at_ = sequence_ = sequence;
+  return true;
+}
+
+void Packets::send_snapshot(FrameWriter& frame, std::size_t room) {
+  const std::span<const std::uint8_t> bytes = snapshot_->bytes;
+  while (const std::size_t length = encode::datagram_length(bytes.subspan(offset_))) {
+    if (frame.size() + length > room && frame.size() != 0) return;
+    frame.add_datagram(bytes.subspan(offset_, length));
+    offset_ += length;
+  }
+  offset_ = bytes.size();
+}
+
+Compose Packets::compose(const Market& /*market*/, FrameWriter& frame, const FrameStamp& stamp, std::size_t room,
+                         bool /*flush*/) {
+  if (step_ == Step::resuming) {
+    if (!follow(begun_at_)) {
+      begin_snapshot();
+    } else if (!joined_) {
+      joined_ = true;
+      joined_at_ = sequence_ = begun_at_;
+    }
+  }
+  if (step_ == Step::snapshot) {
+    if (snapshot_ == nullptr && !take_snapshot()) return Compose::idle;
+    send_snapshot(frame, room);
+    if (offset_ < snapshot_->bytes.size()) return Compose::more;
+    const std::uint64_t sequence = snapshot_->sequence;
+    snapshot_ = nullptr;
+    previous_ = sequence;
+    if (!follow(sequence)) return Compose::overrun;
+  }
+  return send_packets(frame, stamp, room);
+}
+
+Compose Packets::send_packets(FrameWriter& frame, const FrameStamp& stamp, std::size_t room) {
+  while (reader_->position() < source_.position()) {
+    if (frame.size() + encode::datagram_bytes_max > room && frame.size() != 0) return Compose::more;
+    RingRecord record{};
+    const RingPoll poll = reader_->poll(scratch_, record);
+    if (poll == RingPoll::lapped) return Compose::overrun;
+    if (poll != RingPoll::record) break;
+    send({scratch_.data(), record.length}, frame, stamp);
+  }
+  return Compose::idle;
+}
+
+void Packets::send(std::span<const std::uint8_t> datagram, FrameWriter& frame, const FrameStamp& stamp) {
+  encode::PacketView view;
+  if (encode::read_packet(datagram, view) != encode::PacketStatus::ok) return;
+  const std::uint64_t end = view.first_sequence + view.count;
+  // Of what the snapshot holds nothing is sent again.
+  if (view.count != 0 && end <= next_) return;
+  if (mode_ == PacketMode::exact) {
+    frame.add_datagram(datagram);
+    if (view.count != 0) tally_.sent += end - std::max(next_, view.first_sequence);
+  } else if (view.count != 0) {
+    send_chosen(view, frame, stamp);
+  } else if (view.definitions != nullptr) {
+    send_definitions(view, frame, stamp);
+  }
+  if (view.count == 0) return;
+  next_ = end;
+  sequence_ = end - 1;
+}
+
+void Packets::send_chosen(const encode::PacketView& view, FrameWriter& frame, const FrameStamp& stamp) {
+  if (view.definitions != nullptr) return send_definitions(view, frame, stamp);
+  const auto skip = static_cast<std::size_t>(next_ > view.first_sequence ? next_ - view.first_sequence : 0);
+  sequences_.clear();
+  book_.clear();
+  details_.clear();
+  trades_.clear();
+  std::size_t detail = 0;
+  for (std::size_t index = 0; index < view.book.size(); ++index) {
+    const BookMessage& message = view.book[index];
+    const bool has_detail = (message.flags & flags::detail) != 0;
+    if (index >= skip && instruments_.contains(message.instrument)) {
+      sequences_.push_back(view.first_sequence + index);
+      book_.push_back(message);
+      if (has_detail && detail < view.details.size()) details_.push_back(view.details[detail]);
+    }
+    if (has_detail) ++detail;
+  }
+  for (std::size_t index = skip; index < view.trades.size(); ++index) {
+    if (!instruments_.contains(view.trades[index].instrument)) continue;
+    sequences_.push_back(view.first_sequence + index);
+    trades_.push_back(view.trades[index]);
+  }
+  if (sequences_.empty()) return;
+  frame.builder();
+  write(frame, stamp, view.base_time_ns);
+}
+
+void Packets::send_definitions(const encode::PacketView& view, FrameWriter& frame, const FrameStamp& stamp) {
+  sequences_.clear();
+  book_.clear();
+  details_.clear();
+  trades_.clear();
+  flatbuffers::FlatBufferBuilder& builder = frame.builder();
+  std::vector<flatbuffers::Offset<wire::Definition>> offsets;
+  std::uint64_t sequence = view.first_sequence;
+  for (const wire::Definition* definition : *view.definitions->definitions()) {
+    const std::uint64_t number = sequence++;
+    if (!instruments_.contains(definition->instrument()) || (view.count != 0 && number < next_)) continue;
+    if (view.count != 0) sequences_.push_back(number);
+    const auto symbol = builder.CreateString(definition->symbol());
+    const auto* attributes = definition->attributes();
+    const auto copied = attributes == nullptr ? 0 : builder.CreateVector(attributes->data(), attributes->size());
+    offsets.push_back(wire::CreateDefinition(builder, definition->instrument(), definition->instrument_sequence(),
+                                             definition->time_offset(), definition->flags(),
+                                             definition->price_exponent(), definition->quantity_exponent(), symbol,
+                                             definition->source_code(), definition->lot_size(), copied));
+  }
+  if (!offsets.empty()) write(frame, stamp, view.base_time_ns, offsets);
+}
+
+// What stands in sequences_, book_, details_ and trades_, or the definitions. The builder may hold the latter already.
+void Packets::write(FrameWriter& frame, const FrameStamp& stamp, std::int64_t base_time_ns,
+                    std::span<const flatbuffers::Offset<wire::Definition>> definitions) {
+  flatbuffers::FlatBufferBuilder& builder = frame.current();
+  const auto sequences = builder.CreateVector(sequences_);
+  const auto* messages = reinterpret_cast<const wire::BookMessage*>(book_.data());
+  const auto* prints = reinterpret_cast<const wire::TradeMessage*>(trades_.data());
+  const auto book = book_.empty() ? 0 : builder.CreateVectorOfStructs(messages, book_.size());
+  const auto details = details_.empty() ? 0 : builder.CreateVector(details_);
+  const auto trades = trades_.empty() ? 0 : builder.CreateVectorOfStructs(prints, trades_.size());
+  const auto defined = definitions.empty() ? 0 : builder.CreateVector(definitions.data(), definitions.size());
+  frame.add(stamp, FramePayload::FilteredFrame,
+            CreateFilteredFrame(builder, previous_, sequences, base_time_ns, book, details, trades, defined).Union());
+  if (sequences_.empty()) return;
+  tally_.sent += sequences_.size();
+  previous_ = sequences_.back();
+}
+
+std::uint64_t Packets::published(const Market& market) const {
+  std::uint64_t messages = published_before_;
+  if (!joined_) return messages;
+  const std::uint64_t covered = tally_.covered() - covered_before_;
+  if (mode_ == PacketMode::exact) {
+    return messages + std::max(covered, market.sequence() > joined_at_ ? market.sequence() - joined_at_ : 0);
+  }
+  // An event that is still open is sent before the market shows it.
+  return messages + std::max(covered, session_messages(market.instrument_sequences()));
+}
+
+void Packets::end_session(const Market& market) {
+  const std::uint64_t all = published(market);
+  tally_.refused += all - tally_.covered();
+  published_before_ = covered_before_ = all;
+  joined_ = true;
+  joined_at_ = 0;
+  joined_by_.clear();
+  begin_snapshot();
+}
+
+}  // namespace depthcast::gateway

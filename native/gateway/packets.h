@@ -1,0 +1,90 @@
+// Subscriptions `exact` and `filtered`: a snapshot, then every message, in order.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "core/broadcast_ring.h"
+#include "encode/packet_reader.h"
+#include "gateway/subscription.h"
+
+namespace depthcast::gateway {
+
+// A state of the channel as the wire's snapshot datagrams, one after the other. Never changed once made.
+struct ChannelSnapshot {
+  std::vector<std::uint8_t> bytes;
+  std::uint64_t sequence = 0;                       // S
+  std::vector<std::uint32_t> instrument_sequences;  // at S, by instrument
+};
+
+// Where packet subscriptions get what they send.
+class PacketSource {
+ public:
+  virtual ~PacketSource() = default;
+  // A reader of the channel's ring; none: there is no ring now.
+  virtual std::optional<BroadcastReader> reader() = 0;
+  // What stands below that position of the ring is in the market; nothing beyond it is sent yet.
+  virtual std::uint64_t position() const = 0;
+  // Null: not now, ask again.
+  virtual std::shared_ptr<const ChannelSnapshot> snapshot(const InstrumentSet& instruments) = 0;
+};
+
+enum class PacketMode : std::uint8_t { exact, filtered };
+
+class Packets : public Subscription {
+ public:
+  // `source` must outlive it. `exact` takes all instruments. `resume`: the last number that the client has; 0: none.
+  Packets(PacketMode mode, InstrumentSet instruments, PacketSource& source, std::uint64_t resume = 0);
+
+  Compose compose(const Market& market, FrameWriter& frame, const FrameStamp& stamp, std::size_t room,
+                  bool flush) override;
+  std::uint64_t published(const Market& market) const override;
+  void end_session(const Market& market) override;
+  void restart() override { begin_snapshot(); }
+  void lose_ring() override;
+
+  // The number that the last snapshot, or the point of resuming, stands for.
+  std::uint64_t begun_at() const { return begun_at_; }
+
+ private:
+  enum class Step : std::uint8_t { resuming, snapshot, packets };
+  void begin_snapshot();
+  // False where there is none now.
+  bool take_snapshot();
+  // Goes behind that number in the ring; false where the ring no longer has what follows it.
+  bool follow(std::uint64_t sequence);
+  void cover(std::uint64_t session_messages);
+  std::uint64_t session_messages(std::span<const std::uint32_t> instrument_sequences) const;
+  void send_snapshot(FrameWriter& frame, std::size_t room);
+  Compose send_packets(FrameWriter& frame, const FrameStamp& stamp, std::size_t room);
+  void send(std::span<const std::uint8_t> datagram, FrameWriter& frame, const FrameStamp& stamp);
+  void send_chosen(const encode::PacketView& view, FrameWriter& frame, const FrameStamp& stamp);
+  void send_definitions(const encode::PacketView& view, FrameWriter& frame, const FrameStamp& stamp);
+  void write(FrameWriter& frame, const FrameStamp& stamp, std::int64_t base_time_ns,
+             std::span<const flatbuffers::Offset<wire::Definition>> definitions = {});
+
+  PacketMode mode_;
+  InstrumentSet instruments_;
+  PacketSource& source_;
+  Step step_;
+  std::shared_ptr<const ChannelSnapshot> snapshot_;
+  std::size_t offset_ = 0;  // in the snapshot
+  std::optional<BroadcastReader> reader_;
+  std::uint64_t begun_at_ = 0;
+  std::uint64_t next_ = 0;      // the number that comes next
+  std::uint64_t previous_ = 0;  // filtered: the number sent last
+  bool joined_ = false;
+  std::uint64_t published_before_ = 0;
+  std::uint64_t joined_at_ = 0;           // exact: the number before the first that counts
+  std::vector<std::uint32_t> joined_by_;  // filtered: the same by instrument, of this session
+  std::uint64_t covered_before_ = 0;      // of the tally, in sessions that have ended
+  std::vector<std::uint8_t> scratch_;
+  std::vector<std::uint64_t> sequences_;
+  std::vector<BookMessage> book_;
+  std::vector<std::uint64_t> details_;
+  std::vector<TradeMessage> trades_;
+};
+
+}  // namespace depthcast::gateway

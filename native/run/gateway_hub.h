@@ -1,0 +1,147 @@
+// One gateway worker's view of a channel: a replica that follows the ring, and the subscriptions that look at it.
+// Never on the hot path: it reads the ring like any other follower. docs/gateway.md.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "encode/snapshot_writer.h"
+#include "gateway/conflated.h"
+#include "gateway/packets.h"
+#include "gateway/prints.h"
+#include "run/replica_follower.h"
+
+namespace depthcast::run {
+
+enum class GatewayMode : std::uint8_t { exact, filtered, depth, trades };
+enum class SlowPolicy : std::uint8_t { conflate, snapshot, disconnect };
+
+struct GatewayOptions {
+  RingPlace ring;
+  book::BookLimits limits;  // depth_levels: the most that a subscription may have
+  std::uint32_t channel = 1;
+  std::size_t window_bytes_max = std::size_t{256} << 20;
+  std::size_t prints_max = 65'536;
+  std::int64_t snapshot_age_ns = 500'000'000;  // one snapshot of the whole channel serves all who ask for so long
+};
+
+struct GatewayRequest {
+  GatewayMode mode = GatewayMode::depth;
+  bool all = true;
+  std::vector<std::uint32_t> instruments;  // unless all
+  std::uint32_t levels = 10;
+  std::int64_t interval_ns = 100'000'000;
+  SlowPolicy on_slow = SlowPolicy::snapshot;
+  std::uint64_t resume = 0;  // exact: the last number that the client has; 0: none
+};
+
+// published = sent + conflated + refused + pending.
+struct GatewayCounts {
+  std::uint64_t published = 0;
+  std::uint64_t sent = 0;
+  std::uint64_t conflated = 0;
+  std::uint64_t refused = 0;
+  std::uint64_t pending = 0;
+  std::uint64_t sequence = 0;  // the last number sent or covered
+};
+
+// What happened to a subscription that was too slow.
+struct GatewaySlow {
+  std::uint16_t subscription;
+  SlowPolicy did;
+  std::uint64_t sequence;
+};
+
+struct GatewayFrame {
+  std::span<const std::uint8_t> bytes;  // valid until the next call; empty: nothing to send
+  bool more = false;                    // there is more, beyond the room
+  std::span<const GatewaySlow> slow;    // a `disconnect` among them: the socket is to be closed
+};
+
+struct GatewayCounters {
+  std::uint64_t frames = 0;
+  std::uint64_t bytes = 0;
+  std::uint64_t snapshots = 0;
+  std::uint64_t slow = 0;
+};
+
+// Threads: one. `ring` must outlive it.
+class GatewayHub : private gateway::PacketSource {
+ public:
+  // Throws std::invalid_argument (limits), std::runtime_error (no ring) or std::bad_alloc.
+  explicit GatewayHub(const GatewayOptions& options);
+
+  // Takes some of what is new, about a millisecond of work; false where there was nothing. Both clocks in ns.
+  bool step(std::int64_t now_ns);
+  // Everything up to now is in the books: subscriptions are served.
+  bool ready() const { return follower_.caught_up(); }
+  std::uint64_t session() const { return session_; }
+  const gateway::Market& market() const { return market_; }
+  const ReplicaFollower& follower() const { return follower_; }
+
+  std::uint32_t open_client();
+  void close_client(std::uint32_t client);
+  // False: that number is in use, or the client unknown. A depth request of more levels than there are gets those.
+  bool subscribe(std::uint32_t client, std::uint16_t subscription, const GatewayRequest& request);
+  // Another request in the place of the old one; the counts go on. False: there is none of that number.
+  bool change(std::uint32_t client, std::uint16_t subscription, const GatewayRequest& request);
+  std::optional<GatewayCounts> unsubscribe(std::uint32_t client, std::uint16_t subscription);
+  std::optional<GatewayCounts> counts(std::uint32_t client, std::uint16_t subscription) const;
+
+  // The next binary frame of that client, at most about `room` bytes, its subscriptions in turn.
+  GatewayFrame compose(std::uint32_t client, std::size_t room, std::int64_t now_ns, std::int64_t realtime_ns,
+                       bool flush = false);
+
+  const GatewayCounters& counters() const { return counters_; }
+  std::size_t window_bytes() const { return budget_.bytes; }
+
+ private:
+  struct Entry {
+    GatewayRequest request;
+    std::unique_ptr<gateway::Subscription> subscription;
+    GatewayCounts before;  // by requests that this one took the place of
+  };
+  struct Client {
+    std::map<std::uint16_t, Entry> entries;
+    std::uint16_t turn = 0;  // the subscription after which to begin
+  };
+
+  std::optional<BroadcastReader> reader() override { return follower_.archive().reader(); }
+  std::uint64_t position() const override { return follower_.position(); }
+  std::shared_ptr<const gateway::ChannelSnapshot> snapshot(const gateway::InstrumentSet& instruments) override;
+
+  gateway::PacketSource& source() { return *this; }
+  bool is_fresh();
+  std::unique_ptr<gateway::Subscription> make(const GatewayRequest& request);
+  GatewayCounts counts_of(const Entry& entry) const;
+  void replace(Entry& entry, const GatewayRequest& request);
+  // False: the client is to be closed.
+  bool too_slow(std::uint16_t number, Entry& entry);
+  void end_session();
+  template <typename Act>
+  void each(Act act);
+  Entry* find(std::uint32_t client, std::uint16_t subscription);
+
+  GatewayOptions options_;
+  gateway::Market market_;
+  ReplicaFollower follower_;
+  gateway::WindowBudget budget_;
+  encode::SnapshotWriter snapshot_writer_;
+  std::uint64_t session_ = 0;
+  std::uint64_t ring_version_ = 0;
+  std::int64_t now_ns_ = 0;
+  std::uint64_t generation_ = 0;
+  std::shared_ptr<const gateway::ChannelSnapshot> whole_;  // of the whole channel, while it is young
+  std::int64_t whole_ns_ = 0;
+  std::map<std::uint32_t, Client> clients_;
+  std::uint32_t client_last_ = 0;
+  gateway::FrameWriter frame_;
+  std::vector<GatewaySlow> slow_;
+  GatewayCounters counters_;
+};
+
+}  // namespace depthcast::run

@@ -1,0 +1,413 @@
+// A gateway worker's native half against a publisher without threads: windows, packets, prints, counts, slow consumers.
+#include <cstdint>
+#include <vector>
+
+#include "run/gateway_hub.h"
+#include "test/gateway_client.h"
+#include "test/ring_channel.h"
+
+namespace depthcast::test {
+namespace {
+
+using run::GatewayCounts;
+using run::GatewayHub;
+using run::GatewayMode;
+using run::GatewayRequest;
+using run::SlowPolicy;
+
+constexpr std::size_t ring_large = 1 << 22;
+constexpr std::size_t ring_small = 1 << 16;
+constexpr std::size_t room = 32'768;
+constexpr std::int64_t realtime_ns = 1'700'000'000'000'000'000;
+
+run::GatewayOptions options_for(RingChannel& channel) {
+  run::GatewayOptions options;
+  options.ring = channel.place();
+  options.limits = channel_limits();
+  options.limits.depth_levels = 10;
+  options.channel = RingChannel::channel;
+  return options;
+}
+
+// A hub, one client, and its time: a millisecond for each step.
+struct Worker {
+  explicit Worker(RingChannel& channel) : Worker(options_for(channel)) {}
+  explicit Worker(const run::GatewayOptions& options) : hub(options), client(hub.open_client()) {}
+
+  void follow() {
+    for (int idle = 0; idle < 3;) idle = hub.step(now_ns += 1'000'000) ? 0 : idle + 1;
+  }
+  // All that there is for one client, to be applied by `listener`.
+  std::vector<run::GatewaySlow> serve(GatewayClient& listener, bool flush = true) {
+    std::vector<run::GatewaySlow> slow;
+    for (int turn = 0; turn < 10'000; ++turn) {
+      const run::GatewayFrame frame = hub.compose(client, room, now_ns, realtime_ns, flush);
+      CHECK(frame.bytes.size() < room + 16'384);
+      listener.take(frame.bytes);
+      slow.insert(slow.end(), frame.slow.begin(), frame.slow.end());
+      if (!frame.more) return slow;
+    }
+    CHECK(false);
+    return slow;
+  }
+  GatewayCounts counts(std::uint16_t subscription) {
+    const auto found = hub.counts(client, subscription);
+    REQUIRE(found.has_value());
+    return *found;
+  }
+  void check_counts(std::uint16_t subscription, const GatewayClient& listener) {
+    const GatewayCounts counted = counts(subscription);
+    CHECK_EQUAL(counted.published, counted.sent + counted.conflated + counted.refused + counted.pending);
+    CHECK_EQUAL(counted.sent, listener.sent);
+    if (listener.snapshot_datagrams == 0) CHECK_EQUAL(counted.conflated, listener.conflated);
+  }
+
+  GatewayHub hub;
+  std::uint32_t client;
+  std::int64_t now_ns = 1'000'000'000;
+};
+
+GatewayRequest request_for(GatewayMode mode, std::vector<std::uint32_t> instruments = {}) {
+  GatewayRequest request;
+  request.mode = mode;
+  request.all = instruments.empty();
+  request.instruments = std::move(instruments);
+  request.interval_ns = 0;
+  return request;
+}
+
+// The writer's own book says the same as the best `levels` of the client's window.
+void check_window(const book::Book& book, std::uint32_t instrument, const HeldWindow& held, std::uint32_t levels) {
+  book::Depth depth;
+  REQUIRE(book.views().read(instrument, levels, depth) == book::DepthRead::ok);
+  for (const std::size_t side : {0U, 1U}) {
+    const std::uint32_t count = std::min(depth.counts[side], levels);
+    REQUIRE(held.sides[side].size() >= count);
+    if (held.sides[side].size() < levels) REQUIRE_EQUAL(held.sides[side].size(), count);
+    auto at = held.sides[side].begin();
+    for (std::uint32_t place = 0; place < count; ++place, ++at) {
+      const book::DepthLevel& level = depth.levels[side][place];
+      CHECK_EQUAL(side == 0 ? -at->first : at->first, level.price);
+      CHECK_EQUAL(at->second.first, level.quantity);
+      CHECK_EQUAL(at->second.second, level.orders);
+    }
+  }
+}
+
+void check_windows(const RingChannel& channel, const Worker& worker, const GatewayClient& listener,
+                   std::uint32_t levels) {
+  const std::uint32_t last = worker.hub.market().replica().instrument_last();
+  for (std::uint32_t instrument = 1; instrument <= last; ++instrument) {
+    const auto held = listener.windows.find(instrument);
+    REQUIRE(held != listener.windows.end());
+    check_window(channel.book(), instrument, held->second, levels);
+  }
+}
+
+TEST(gatewayWindowsAreThePublishersAtEveryFrame) {
+  RingChannel channel(ring_large, 7, small_flow(seed(), 0));
+  Worker worker(channel);
+  const std::uint32_t levels = channel.book().views().levels();
+  GatewayRequest request = request_for(GatewayMode::depth);
+  request.levels = levels;
+  channel.take(300);
+  worker.follow();
+  REQUIRE(worker.hub.subscribe(worker.client, 1, request));
+  GatewayClient listener;
+  for (int round = 0; round < 200; ++round) {
+    channel.take(1 + static_cast<std::uint64_t>(round) % 40);
+    worker.follow();
+    worker.serve(listener);
+    check_windows(channel, worker, listener, levels);
+    worker.check_counts(1, listener);
+    CHECK_EQUAL(worker.counts(1).pending, 0U);
+  }
+  CHECK(listener.deltas > 100);
+  CHECK(listener.conflated > 0);
+}
+
+TEST(gatewayConflatesByIntervalAndCountsWhatIsStillToCome) {
+  RingChannel channel(ring_large, 7, small_flow(seed(), 0));
+  Worker worker(channel);
+  channel.take(300);
+  worker.follow();
+  GatewayRequest request = request_for(GatewayMode::depth);
+  request.levels = 1;
+  request.interval_ns = 3'600'000'000'000;
+  REQUIRE(worker.hub.subscribe(worker.client, 1, request));
+  GatewayClient listener;
+  worker.serve(listener, false);
+  const std::uint64_t first = listener.full;
+  CHECK(first > 0);
+  channel.take(500);
+  worker.follow();
+  worker.serve(listener, false);
+  CHECK_EQUAL(listener.full + listener.deltas, first);
+  CHECK(worker.counts(1).pending >= 400);
+  worker.serve(listener, true);
+  CHECK_EQUAL(worker.counts(1).pending, 0U);
+  worker.check_counts(1, listener);
+}
+
+TEST(gatewayWithoutRoomForWindowsSendsFullOnes) {
+  RingChannel channel(ring_large, 7, small_flow(seed(), 0));
+  run::GatewayOptions options = options_for(channel);
+  options.window_bytes_max = 0;
+  Worker worker(options);
+  REQUIRE(worker.hub.subscribe(worker.client, 1, request_for(GatewayMode::depth)));
+  GatewayClient listener;
+  for (int round = 0; round < 20; ++round) {
+    channel.take(50);
+    worker.follow();
+    worker.serve(listener);
+  }
+  CHECK_EQUAL(listener.deltas, 0U);
+  CHECK(listener.full > 20);
+  CHECK_EQUAL(worker.hub.window_bytes(), 0U);
+}
+
+TEST(gatewayWindowsGiveTheirRoomBack) {
+  RingChannel channel(ring_large, 7, small_flow(seed(), 0));
+  Worker worker(channel);
+  REQUIRE(worker.hub.subscribe(worker.client, 1, request_for(GatewayMode::depth)));
+  GatewayClient listener;
+  channel.take(500);
+  worker.follow();
+  worker.serve(listener);
+  CHECK(worker.hub.window_bytes() > 0);
+  REQUIRE(worker.hub.unsubscribe(worker.client, 1).has_value());
+  CHECK_EQUAL(worker.hub.window_bytes(), 0U);
+}
+
+TEST(gatewayExactGivesEveryDatagramAsItIs) {
+  RingChannel channel(ring_large, 7, small_flow(seed(), 0));
+  Worker worker(channel);
+  channel.take(400);
+  worker.follow();
+  REQUIRE(worker.hub.subscribe(worker.client, 1, request_for(GatewayMode::exact)));
+  GatewayClient listener;
+  const std::uint64_t joined = channel.next();
+  for (int round = 0; round < 50; ++round) {
+    worker.serve(listener);
+    channel.take(60);
+    channel.heartbeat();
+    worker.follow();
+  }
+  worker.serve(listener);
+  CHECK_EQUAL(listener.snapshot_sequence, joined - 1);
+  CHECK(listener.heartbeats >= 49);
+  auto published = channel.journal().lower_bound(joined);
+  for (const auto& packet : listener.packets) {
+    REQUIRE(published != channel.journal().end());
+    CHECK(std::equal(packet.begin(), packet.end(), published->second.begin(), published->second.end()));
+    ++published;
+  }
+  CHECK(published == channel.journal().end());
+  worker.check_counts(1, listener);
+  CHECK_EQUAL(worker.counts(1).published, channel.next() - joined);
+}
+
+TEST(gatewayExactGoesOnWhereAClientLeftOff) {
+  RingChannel channel(ring_large, 7, small_flow(seed(), 0));
+  Worker worker(channel);
+  channel.take(400);
+  worker.follow();
+  GatewayRequest request = request_for(GatewayMode::exact);
+  request.resume = 100;
+  REQUIRE(worker.hub.subscribe(worker.client, 1, request));
+  GatewayClient listener;
+  worker.serve(listener);
+  CHECK_EQUAL(listener.snapshot_datagrams, 0U);
+  CHECK_EQUAL(worker.counts(1).sent, channel.next() - 1 - 100);
+  CHECK_EQUAL(worker.counts(1).pending, 0U);
+}
+
+TEST(gatewayFilteredIsTheChannelsMessagesOfThoseInstruments) {
+  RingChannel channel(ring_large, 7, small_flow(seed(), 0));
+  Worker worker(channel);
+  channel.take(400);
+  worker.follow();
+  REQUIRE(worker.hub.subscribe(worker.client, 1, request_for(GatewayMode::filtered, {2, 3})));
+  GatewayClient listener;
+  const std::uint64_t joined = channel.next();
+  for (int round = 0; round < 30; ++round) {
+    worker.serve(listener);
+    channel.take(80);
+    channel.heartbeat();
+    worker.follow();
+  }
+  worker.serve(listener);
+  std::vector<std::uint64_t> expected;
+  for (const auto& [first, datagram] : channel.journal()) {
+    encode::PacketView view;
+    REQUIRE(encode::read_packet(datagram, view) == encode::PacketStatus::ok);
+    for (std::uint32_t index = 0; index < view.count; ++index) {
+      const std::uint32_t instrument = !view.book.empty() ? view.book[index].instrument
+                                       : !view.trades.empty()
+                                           ? view.trades[index].instrument
+                                           : view.definitions->definitions()->Get(index)->instrument();
+      if (first + index >= joined && (instrument == 2 || instrument == 3)) expected.push_back(first + index);
+    }
+  }
+  CHECK(listener.numbers == expected);
+  CHECK(!expected.empty());
+  worker.check_counts(1, listener);
+  CHECK_EQUAL(worker.counts(1).published, expected.size());
+}
+
+TEST(gatewayTradesLeavesNoPrintOut) {
+  RingChannel channel(ring_large, 7, small_flow(seed(), 0));
+  Worker worker(channel);
+  channel.take(200);
+  worker.follow();
+  REQUIRE(worker.hub.subscribe(worker.client, 1, request_for(GatewayMode::trades)));
+  GatewayClient listener;
+  worker.serve(listener);
+  const std::uint64_t joined = channel.next();
+  for (int round = 0; round < 40; ++round) {
+    channel.take(70);
+    worker.follow();
+    worker.serve(listener, round % 2 == 0);
+  }
+  worker.serve(listener);
+  std::vector<std::uint64_t> expected;
+  for (const auto& [first, datagram] : channel.journal()) {
+    encode::PacketView view;
+    REQUIRE(encode::read_packet(datagram, view) == encode::PacketStatus::ok);
+    for (std::uint32_t index = 0; index < view.count; ++index) {
+      const Kind kind = !view.book.empty()     ? view.book[index].kind
+                        : !view.trades.empty() ? view.trades[index].kind
+                                               : Kind::definition;
+      const bool is_print =
+          kind == Kind::execute || kind == Kind::trade || kind == Kind::cross || kind == Kind::trade_break;
+      if (first + index >= joined && is_print) expected.push_back(first + index);
+    }
+  }
+  std::vector<std::uint64_t> got;
+  for (const gateway::Print& print : listener.prints) got.push_back(print.sequence());
+  CHECK(got == expected);
+  CHECK(!expected.empty());
+  worker.check_counts(1, listener);
+  CHECK_EQUAL(worker.counts(1).pending, 0U);
+}
+
+TEST(gatewayServesWhoWasTooSlowAsTheyAsked) {
+  for (const SlowPolicy policy : {SlowPolicy::conflate, SlowPolicy::snapshot, SlowPolicy::disconnect}) {
+    RingChannel channel(ring_small, 7, small_flow(seed(), 0));
+    Worker worker(channel);
+    channel.take(100);
+    worker.follow();
+    GatewayRequest request = request_for(GatewayMode::exact);
+    request.on_slow = policy;
+    REQUIRE(worker.hub.subscribe(worker.client, 1, request));
+    GatewayClient listener;
+    worker.serve(listener);
+    for (int round = 0; round < 40; ++round) {  // several times the ring, and nobody reads
+      channel.take(100);
+      worker.follow();
+    }
+    CHECK(worker.counts(1).pending > 3'000);
+    const run::GatewayFrame frame = worker.hub.compose(worker.client, room, worker.now_ns, realtime_ns);
+    REQUIRE_EQUAL(frame.slow.size(), 1U);
+    CHECK(frame.slow[0].did == policy);
+    CHECK_EQUAL(frame.more, policy != SlowPolicy::disconnect);
+    listener.take(frame.bytes);
+    if (policy == SlowPolicy::disconnect) {
+      const auto counted = worker.hub.unsubscribe(worker.client, 1);
+      REQUIRE(counted.has_value());
+      CHECK_EQUAL(counted->published, counted->sent + counted->conflated + counted->refused);
+      CHECK(counted->refused > 3'000);
+      continue;
+    }
+    worker.serve(listener);
+    const GatewayCounts counted = worker.counts(1);
+    CHECK_EQUAL(counted.pending, 0U);
+    CHECK_EQUAL(counted.published, counted.sent + counted.conflated);
+    CHECK_EQUAL(counted.sent, listener.sent);
+    if (policy == SlowPolicy::conflate) {
+      check_windows(channel, worker, listener, channel.book().views().levels());
+    } else {
+      CHECK_EQUAL(listener.snapshot_sequence, channel.next() - 1);
+    }
+  }
+}
+
+TEST(gatewayTradesSaysWhatItCouldNotKeep) {
+  RingChannel channel(ring_large, 7, small_flow(seed(), 0));
+  run::GatewayOptions options = options_for(channel);
+  options.prints_max = 8;
+  Worker worker(options);
+  channel.take(100);
+  worker.follow();
+  REQUIRE(worker.hub.subscribe(worker.client, 1, request_for(GatewayMode::trades)));
+  GatewayClient listener;
+  worker.serve(listener);
+  channel.take(3'000);
+  worker.follow();
+  CHECK_EQUAL(worker.serve(listener).size(), 1U);
+  const GatewayCounts counted = worker.counts(1);
+  CHECK(counted.refused >= 3'000 - 8);
+  CHECK_EQUAL(counted.published, counted.sent + counted.conflated + counted.refused);
+}
+
+TEST(gatewayChangesTheModeInFlightAndGoesOnCounting) {
+  RingChannel channel(ring_large, 7, small_flow(seed(), 0));
+  Worker worker(channel);
+  channel.take(300);
+  worker.follow();
+  REQUIRE(worker.hub.subscribe(worker.client, 1, request_for(GatewayMode::depth)));
+  GatewayClient listener;
+  worker.serve(listener);
+  channel.take(300);
+  worker.follow();
+  REQUIRE(worker.hub.change(worker.client, 1, request_for(GatewayMode::exact)));
+  const std::uint64_t changed = channel.next();
+  worker.serve(listener);
+  CHECK_EQUAL(listener.snapshot_sequence, changed - 1);
+  channel.take(300);
+  worker.follow();
+  worker.serve(listener);
+  const GatewayCounts counted = worker.counts(1);
+  CHECK_EQUAL(counted.pending, 0U);
+  CHECK_EQUAL(counted.published, counted.sent + counted.conflated);
+  CHECK_EQUAL(counted.sent, listener.sent);
+  CHECK(!worker.hub.change(worker.client, 2, request_for(GatewayMode::exact)));
+  CHECK(!worker.hub.subscribe(worker.client, 1, request_for(GatewayMode::exact)));
+}
+
+TEST(gatewayServesItsSubscriptionsInTurn) {
+  RingChannel channel(ring_large, 7, small_flow(seed(), 0));
+  Worker worker(channel);
+  channel.take(3'000);
+  worker.follow();
+  GatewayRequest exact = request_for(GatewayMode::exact);
+  exact.resume = 1;
+  REQUIRE(worker.hub.subscribe(worker.client, 1, exact));
+  REQUIRE(worker.hub.subscribe(worker.client, 2, request_for(GatewayMode::depth, {1})));
+  for (int turn = 0; turn < 2; ++turn) {
+    static_cast<void>(worker.hub.compose(worker.client, 4'096, worker.now_ns, realtime_ns));
+  }
+  CHECK(worker.counts(1).pending > 0);
+  GatewayClient listener;
+  listener.take(worker.hub.compose(worker.client, 4'096, worker.now_ns, realtime_ns).bytes);
+  CHECK(worker.hub.counts(worker.client, 2)->sequence > 0);
+}
+
+TEST(gatewayWithNoInstrumentsSendsNothing) {
+  RingChannel channel(ring_large, 7, small_flow(seed(), 0));
+  Worker worker(channel);
+  channel.take(300);
+  worker.follow();
+  GatewayRequest request = request_for(GatewayMode::filtered);
+  request.all = false;
+  REQUIRE(worker.hub.subscribe(worker.client, 1, request));
+  GatewayClient listener;
+  worker.serve(listener);
+  channel.take(300);
+  worker.follow();
+  worker.serve(listener);
+  CHECK_EQUAL(listener.sent + listener.snapshot_datagrams, 0U);
+}
+
+}  // namespace
+}  // namespace depthcast::test
