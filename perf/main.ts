@@ -4,7 +4,15 @@ import { joinRuns, native_programs, runNative } from './native_program.js';
 import { printResult } from './print_result.js';
 
 /** Programs in TypeScript: each a module perf/NAME.ts with run(parameters, json). */
-const typescript_programs = ['feed_throughput', 'late_join', 'recovery_storm', 'repair_time', 'simulated_mix'];
+const typescript_programs = [
+  'feed_throughput',
+  'js_delivery',
+  'js_reads',
+  'late_join',
+  'recovery_storm',
+  'repair_time',
+  'simulated_mix',
+];
 
 interface Program {
   run(parameters: string[], json: boolean): Promise<void>;

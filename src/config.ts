@@ -93,6 +93,15 @@ const waitOption = z
   .describe('how the native thread waits: spin (a whole core, lowest latency), yield, park (sleeps)');
 const coreOption = wholeNumber(-1, 1_023).default(-1).describe('CPU core of the native thread; -1: not pinned');
 
+const profileOption = z
+  .enum(['laptop', 'low-latency'])
+  .optional()
+  .describe('settings for what is not said otherwise: laptop (idle costs nothing) or low-latency (a core of its own)');
+const lockMemoryOption = z
+  .boolean()
+  .default(false)
+  .describe('lock books and rings into memory, so that the system takes no page away; needs limits.prefault');
+
 interface Lines {
   lineA: { group: string; port: number } | null;
   lineB: { group: string; port: number } | null;
@@ -161,8 +170,10 @@ export const serveOptions = z
     journal: journalOptions.prefault({}).describe('the journal in the state folder'),
     snapshot: snapshotOptions.prefault({}).describe('snapshots'),
     recovery: recoveryServiceOptions.prefault({}).describe('the recovery service'),
+    profile: profileOption,
     wait: waitOption,
     core: coreOption,
+    lockMemory: lockMemoryOption,
     heartbeatMs: wholeNumber(1, 60_000).default(100).describe('ms between heartbeats'),
     digestMessages: wholeNumber(1, 10_000).default(10_000).describe('messages between two digests, at most'),
     definitionsMs: wholeNumber(0, milliseconds_max)
@@ -201,8 +212,13 @@ export const subscribeOptions = z
       .default(1_000)
       .describe('ms of silence after which a newer session replaces the current one'),
     limits: limitsOptions.prefault({}).describe('what the books can hold'),
+    profile: profileOption,
     wait: waitOption,
     core: coreOption,
+    lockMemory: lockMemoryOption,
+    busyPollUs: wholeNumber(0, 10_000)
+      .default(0)
+      .describe('µs that a look at a socket polls the network device (SO_BUSY_POLL); 0: off'),
     delivery: z
       .strictObject({
         updates: z.boolean().default(false).describe('deliver every update to JavaScript (event "updates")'),

@@ -1,5 +1,6 @@
 /** Reads depth views that a native thread writes. */
 import { type Depth, type Level, statusName } from './book_types.js';
+import type { DepthColumns } from './depth_columns.js';
 import { type DepthFunction, depth_header_words, depth_level_words } from './native.js';
 
 /** The depth could not be read this time: the writer was always in the middle of it. */
@@ -25,10 +26,19 @@ export class DepthReader {
   /** Undefined for an unknown instrument. Throws DepthBusyError after a bounded number of attempts. */
   read(instrument: number, levels: number = this.#levels_max): Depth | undefined {
     const wanted = Math.max(0, Math.min(Math.trunc(levels), this.#levels_max));
+    return this.#fill(instrument, wanted, this.#words) ? this.#depth(wanted) : undefined;
+  }
+
+  /** The same into memory of the caller's, making no object. False for an unknown instrument. */
+  readInto(instrument: number, columns: DepthColumns): boolean {
+    return this.#fill(instrument, columns.levels, columns.numbers);
+  }
+
+  #fill(instrument: number, levels: number, out: BigInt64Array | Float64Array): boolean {
     for (let attempt = 0; attempt < attempts_max; attempt++) {
-      const result = this.#read(instrument, wanted, this.#words);
-      if (result === 0) return this.#depth(wanted);
-      if (result === 3) return undefined;
+      const result = this.#read(instrument, levels, out);
+      if (result === 0) return true;
+      if (result === 3) return false;
       if (result === 2) throw new DepthBusyError(`depth of instrument ${instrument}: its writer has died`);
     }
     throw new DepthBusyError(`depth of instrument ${instrument}: its writer is busy`);

@@ -3,8 +3,10 @@ import { EventEmitter } from 'node:events';
 import type { Depth, InstrumentInfo } from './book_types.js';
 import { parseOptions, type ServeOptions, type ServeOptionsInput, serveOptions, speedFactor } from './config.js';
 import { ControlServer } from './control/server.js';
+import type { DepthColumns } from './depth_columns.js';
 import { DepthReader } from './depth_reader.js';
 import { describeEnd, type SourceEnd, sourceEnd } from './distributor_end.js';
+import { type ThreadUse, threadUse } from './host.js';
 import { InstrumentDirectory } from './instruments.js';
 import { type ItchFile, openItchFile } from './itch_source.js';
 import {
@@ -15,6 +17,7 @@ import {
   type NativeState,
 } from './native.js';
 import { nativeLimits } from './native_limits.js';
+import { applyProfile, hostWarnings, lockWarnings, thisHost } from './profile.js';
 import { CounterReader, RateMeter } from './rates.js';
 import { ChannelRecovery, type RecoveryStats } from './recovery/channel_recovery.js';
 import { forgetSource, identifySource, rememberSource, type SourceIdentity } from './state_file.js';
@@ -44,6 +47,8 @@ export interface DistributorStats {
   journal: Record<string, bigint>;
   /** Figures of the replica, the recovery service and the re-requests by UDP. */
   recovery: RecoveryStats;
+  /** What the kernel counts for the publisher thread; undefined while it does not run. */
+  thread: ThreadUse | undefined;
 }
 
 /** Where a distributor with a state folder began. */
@@ -94,11 +99,12 @@ export class Distributor extends EventEmitter<DistributorEvents> {
   #definitionsTimer: NodeJS.Timeout | undefined;
   #waitTimer: NodeJS.Timeout | undefined;
   #waitFault: string | undefined;
+  #warnings: string[] = [];
 
   /** Throws ConfigError, which names every option that is wrong. */
   constructor(options: ServeOptionsInput = {}) {
     super();
-    this.options = parseOptions(serveOptions, options, 'serve options');
+    this.options = parseOptions(serveOptions, applyProfile('serve', options), 'serve options');
     this.#session = this.options.session || BigInt(Date.now()) * 1_000_000n;
     this.#recovery = new ChannelRecovery(channelRecoveryOptions(this.options), this.options.control !== null);
     this.ended = new Promise((resolve) => {
@@ -122,6 +128,7 @@ export class Distributor extends EventEmitter<DistributorEvents> {
       const native = this.#openPublisher();
       await this.#recovery.open({ publisher: native });
       if (this.#stopped()) throw new Error('this distributor was closed while it started');
+      this.#prepareHost();
       native.start();
       this.#phase = 'running';
       this.#awaitSubscribers();
@@ -170,6 +177,11 @@ export class Distributor extends EventEmitter<DistributorEvents> {
     return this.#begin;
   }
 
+  /** What the options ask for and this machine does not give; after start(). It runs without. */
+  get warnings(): readonly string[] {
+    return this.#warnings;
+  }
+
   /** Base URL of the control service, with the port it listens on; null where there is none. */
   get control(): string | null {
     return this.#server?.url ?? this.options.control;
@@ -193,6 +205,7 @@ export class Distributor extends EventEmitter<DistributorEvents> {
       counters,
       journal: this.#journal?.read() ?? {},
       recovery: this.#recovery.stats(),
+      thread: this.#end === undefined ? threadUse(Number(figure('threadId'))) : undefined,
     };
   }
 
@@ -212,6 +225,14 @@ export class Distributor extends EventEmitter<DistributorEvents> {
   depth(key: string | number, levels?: number): Depth | undefined {
     const info = this.instrument(key);
     return info === undefined || this.#native === undefined ? undefined : this.#depth?.read(info.instrument, levels);
+  }
+
+  /**
+   * Depth of an instrument by its number into memory that is used again, making no object. False for an instrument past
+   * limits.instruments, and when not running. Throws DepthBusyError.
+   */
+  readDepth(instrument: number, columns: DepthColumns): boolean {
+    return this.#native !== undefined && this.#depth?.readInto(instrument, columns) === true;
   }
 
   // close() may come at any await.
@@ -272,6 +293,12 @@ export class Distributor extends EventEmitter<DistributorEvents> {
     this.#definitionsTimer = setInterval(() => this.#takeDefinitions(), definitions_every_ms);
     this.#definitionsTimer.unref();
     return native;
+  }
+
+  #prepareHost(): void {
+    const host = thisHost();
+    this.#warnings = hostWarnings(this.options, host);
+    this.#warnings.push(...lockWarnings(Number(this.#readCounters().lockError ?? 0n), host));
   }
 
   #awaitSubscribers(): void {
@@ -362,6 +389,7 @@ function nativeOptions(options: ServeOptions, session: bigint, identity: SourceI
     ringPath: options.ring.path,
     wait,
     core,
+    lockMemory: options.lockMemory,
     heartbeatMs,
     digestMessages,
     definitionsMs,

@@ -10,9 +10,11 @@ import {
   subscribeOptions,
 } from './config.js';
 import { ControlLink } from './control/client.js';
+import type { DepthColumns } from './depth_columns.js';
 import { DepthReader } from './depth_reader.js';
 import { FeedBook } from './feed_book.js';
 import { FeedRequests } from './feed_requests.js';
+import { type ThreadUse, threadUse } from './host.js';
 import { InstrumentDirectory } from './instruments.js';
 import { type Histogram, LatencyRecorder } from './latency.js';
 import {
@@ -23,6 +25,7 @@ import {
   type NativeSubscriber,
   type RepairWay,
 } from './native.js';
+import { applyProfile, hostWarnings, lockWarnings, receiverWarnings, thisHost } from './profile.js';
 import { CounterReader, RateMeter } from './rates.js';
 import { RecoveryClient, type RecoveryFigures } from './recovery/client.js';
 import type { SnapshotReason } from './recovery/client_state.js';
@@ -81,6 +84,8 @@ export interface FeedStats {
   joined: boolean;
   /** Every figure of the native thread by name. */
   counters: Record<string, bigint>;
+  /** What the kernel counts for the receiving thread; undefined while it does not run. */
+  thread: ThreadUse | undefined;
 }
 
 export interface FeedClientEvents {
@@ -145,6 +150,7 @@ export class FeedClient extends EventEmitter<FeedClientEvents> {
   #scheduled = false;
   #missing: SequenceRange[] | undefined;
   #closing: Promise<void> | undefined;
+  #warnings: string[] = [];
 
   /** Throws ConfigError, which names every option that is wrong. `probe`: of a measurement (src/jitter). */
   constructor(
@@ -152,7 +158,7 @@ export class FeedClient extends EventEmitter<FeedClientEvents> {
     private readonly probe?: NativeJitterReceiver,
   ) {
     super();
-    this.options = parseOptions(subscribeOptions, options, 'subscribe options');
+    this.options = parseOptions(subscribeOptions, applyProfile('subscribe', options), 'subscribe options');
     this.ended = new Promise((resolve) => {
       this.#settleEnd = resolve;
     });
@@ -179,6 +185,7 @@ export class FeedClient extends EventEmitter<FeedClientEvents> {
     this.#depth = new DepthReader(native.depth.bind(native), limits.depthLevels);
     this.#latency = new LatencyRecorder(addon.latencyBucketValues, (out) => native.latency(out));
     this.#repairTime = new LatencyRecorder(addon.latencyBucketValues, (out) => native.repairTime(out));
+    this.#prepareHost();
     native.start();
     this.#openLink();
     this.#openRecovery(native);
@@ -193,6 +200,11 @@ export class FeedClient extends EventEmitter<FeedClientEvents> {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
+  }
+
+  /** What the options ask for and this machine does not give; after start(). It runs without. */
+  get warnings(): readonly string[] {
+    return this.#warnings;
   }
 
   /** As of the event `state` that came last. */
@@ -238,6 +250,7 @@ export class FeedClient extends EventEmitter<FeedClientEvents> {
       digestMismatches: Number(figure('digestsMismatched')),
       joined: this.#link?.joined ?? false,
       counters,
+      thread: this.#closing === undefined ? threadUse(Number(figure('threadId'))) : undefined,
     };
   }
 
@@ -291,6 +304,14 @@ export class FeedClient extends EventEmitter<FeedClientEvents> {
     return info === undefined || this.#native === undefined ? undefined : this.#depth?.read(info.instrument, levels);
   }
 
+  /**
+   * Depth of an instrument by its number into memory that is used again, making no object. False for an instrument past
+   * limits.instruments, and when not running. Throws DepthBusyError.
+   */
+  readDepth(instrument: number, columns: DepthColumns): boolean {
+    return this.#native !== undefined && this.#depth?.readInto(instrument, columns) === true;
+  }
+
   /** Best bid and offer, read at once; undefined for an unknown instrument. Throws DepthBusyError. */
   bbo(key: string | number): Bbo | undefined {
     const depth = this.depth(key, 1);
@@ -314,6 +335,18 @@ export class FeedClient extends EventEmitter<FeedClientEvents> {
     const info = symbol === undefined ? undefined : this.instrument(symbol);
     if (symbol !== undefined && info === undefined) throw new RangeError(`instrument ${symbol} is not known`);
     return this.#requests.send(orders, (id) => native.requestExport(id, info?.instrument ?? 0, orders));
+  }
+
+  #prepareHost(): void {
+    const { receiveBufferBytes, profile } = this.options;
+    const host = thisHost();
+    this.#warnings = hostWarnings(this.options, host);
+    const counters = this.#readCounters();
+    this.#warnings.push(...lockWarnings(Number(counters.lockError ?? 0n), host));
+    const granted = [Number(counters.receiveBufferA ?? 0n), Number(counters.receiveBufferB ?? 0n)];
+    const pollRefused = counters.busyPollRefused === 1n;
+    if (profile !== undefined || pollRefused)
+      this.#warnings.push(...receiverWarnings(receiveBufferBytes, granted, pollRefused));
   }
 
   #readCounters(): Record<string, bigint> {

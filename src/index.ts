@@ -23,6 +23,7 @@ export {
   type SubscribeOptionsInput,
 } from './config.js';
 export { formatDecimal, parseDecimal } from './decimal.js';
+export { DepthColumns } from './depth_columns.js';
 export { DepthBusyError } from './depth_reader.js';
 export {
   Distributor,
@@ -41,6 +42,7 @@ export {
   type SessionEnd,
   type SnapshotInfo,
 } from './feed_client.js';
+export type { ThreadUse } from './host.js';
 export {
   type JournalRepairOptions,
   listJournal,
@@ -65,4 +67,4 @@ export type { Histogram } from './latency.js';
 export { type ApplyResult, OrderBooks, type OrderInput, type OrderKey } from './order_book.js';
 export type { ReplayOptionsInput } from './replay/options.js';
 export { Replay, type ReplayEnd, type ReplayMissing, type ReplayProgress, type ReplayRun } from './replay/replay.js';
-export { Kind, message_flags, Side, type UpdateBatch } from './updates.js';
+export { Kind, message_flags, NumberColumn, Side, type UpdateBatch } from './updates.js';

@@ -43,6 +43,8 @@ export interface NativePublisherOptions extends NativeLimits {
   wait: WaitStrategyName;
   /** -1: not pinned. */
   core: number;
+  /** With prefault; see the counters lockedBytes and lockError. */
+  lockMemory: boolean;
   heartbeatMs: number;
   /** A digest travels at least once in so many messages. */
   digestMessages: number;
@@ -137,10 +139,12 @@ export const depth_level_words = 3;
 /**
  * depth(instrument, levels, out) fills `out`:
  * [0] sequence, [1] event time ns, [2] instrument sequence, [3] trading status, [4] bids, [5] asks, [6], [7] unused;
- * then `levels` bids and `levels` asks of three words each. Returns 0 ok, 1 busy, 2 writer dead, 3 unknown instrument.
+ * then `levels` bids and `levels` asks of three words each. A Float64Array gets the same as doubles, [6] being 1 where
+ * prices, quantities and sequence are exact, and levels as columns: bid prices, quantities, orders, then those of asks,
+ * `levels` each. Returns 0 ok, 1 busy, 2 writer dead, 3 unknown instrument.
  * Any thread of this process that holds the object; never waits for the writer.
  */
-export type DepthFunction = (instrument: number, levels: number, out: BigInt64Array) => number;
+export type DepthFunction = (instrument: number, levels: number, out: BigInt64Array | Float64Array) => number;
 
 export interface NativePublisher {
   /** Chooses the source; once, before start. Throws when the source's options are wrong. */
@@ -179,6 +183,8 @@ export interface NativeSubscriberOptions extends NativeLimits {
   lines: (NativeSubscriberLine | null)[];
   receiveBufferBytes: number;
   coalescing: boolean;
+  /** SO_BUSY_POLL in µs; 0: off. */
+  busyPollUs: number;
   gapWaitMs: number;
   parkedMax: number;
   parkedBytesMax: number;
@@ -194,6 +200,8 @@ export interface NativeSubscriberOptions extends NativeLimits {
   silenceMs: number;
   wait: WaitStrategyName;
   core: number;
+  /** With prefault; see the counters lockedBytes and lockError. */
+  lockMemory: boolean;
   /** Updates kept for JavaScript; 0: none are delivered. Rounded up to a power of two. */
   deliveryCapacity: number;
   /** When JavaScript is too slow: skip updates (counted), or stop delivering for good and say so. */

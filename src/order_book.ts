@@ -10,6 +10,7 @@ import {
   status_names,
 } from './book_types.js';
 import { type LimitsOptions, type LimitsOptionsInput, limitsOptions, parseOptions } from './config.js';
+import type { DepthColumns } from './depth_columns.js';
 import { DepthReader } from './depth_reader.js';
 import { addon, type NativeBooks } from './native.js';
 import { nativeLimits } from './native_limits.js';
@@ -174,6 +175,11 @@ export class OrderBooks {
   /** As of the last endEvent(); at most limits.depthLevels levels. */
   depth(instrument: number, levels?: number): Depth | undefined {
     return this.#depth.read(unsigned32('instrument', instrument), levels);
+  }
+
+  /** The same into memory that is used again, making no object. False for an unknown instrument. */
+  readDepth(instrument: number, columns: DepthColumns): boolean {
+    return this.#depth.readInto(unsigned32('instrument', instrument), columns);
   }
 
   /** Of one instrument; 0: of all. docs/protocol.md says how it is made. */

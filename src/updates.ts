@@ -69,3 +69,27 @@ export function makeColumns(length: number): UpdateColumns {
 export function makeBatch(columns: UpdateColumns): UpdateColumns & { count: number } {
   return { ...columns, count: 0 };
 }
+
+/**
+ * Reads a column of 64-bit words as numbers, making no BigInt: at(row) is exact up to 2^53, and rounded beyond. Looks at
+ * the column's own memory, so that one made for a client's column lasts as long as the client.
+ */
+export class NumberColumn {
+  readonly #low: Uint32Array;
+  readonly #high: Uint32Array | Int32Array;
+
+  constructor(column: BigInt64Array | BigUint64Array) {
+    const { buffer, byteOffset, length } = column;
+    this.#low = new Uint32Array(buffer, byteOffset, 2 * length);
+    this.#high =
+      column instanceof BigInt64Array
+        ? new Int32Array(buffer, byteOffset, 2 * length)
+        : new Uint32Array(buffer, byteOffset, 2 * length);
+  }
+
+  /** NaN past the end. */
+  at(row: number): number {
+    // Little-endian, as every machine that this runs on.
+    return (this.#high[2 * row + 1] as number) * 0x1_0000_0000 + (this.#low[2 * row] as number);
+  }
+}

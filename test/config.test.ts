@@ -61,6 +61,7 @@ t.test('fillsInDefaultsOfServe', async (t) => {
       line: null,
       bytesPerSecond: 2 ** 23,
       core: -1,
+      lockMemory: false,
     },
     recovery: {
       enabled: true,
@@ -200,7 +201,7 @@ t.test('listsEveryOptionWithDescriptionAndDefault', async (t) => {
       'each has a description',
     );
     const noDefault = fields.filter(({ defaultValue }) => defaultValue === undefined).map(({ path }) => path.join('.'));
-    t.same(noDefault, schema === serveOptions ? ['date'] : resume_fields);
+    t.same(noDefault, schema === serveOptions ? ['date', 'profile'] : [...resume_fields, 'profile']);
   }
   const fields = new Map(optionFields(serveOptions).map((field) => [field.path.join('.'), field]));
   t.match(fields.get('lineB.port'), { defaultValue: 26402, kind: 'value', nullable: false });

@@ -1,6 +1,7 @@
 /** OrderBooks: what it answers, against hand-made cases and a naive model under random operations. */
 import t from 'tap';
 import type { SideName } from '../src/book_types.js';
+import { DepthColumns } from '../src/depth_columns.js';
 import { type ApplyResult, OrderBooks } from '../src/order_book.js';
 
 const small = { orders: 1_024, instruments: 8, depthLevels: 5 };
@@ -269,4 +270,27 @@ t.test('agreesWithANaiveModelUnderRandomOperations', async (t) => {
   t.equal(books.liveOrders, model.orders.length);
   t.ok(model.orders.length > 100, 'the books have filled');
   t.equal(books.audit(), undefined);
+});
+
+t.test('readDepthFillsColumnsThatAreUsedAgain', async (t) => {
+  const books = new OrderBooks({ orders: 100, instruments: 4, depthLevels: 3 });
+  books.add({ instrument: 1, side: 'bid', id: 1n, price: 100n, quantity: 5n });
+  books.add({ instrument: 1, side: 'bid', id: 2n, price: 100n, quantity: 6n });
+  books.add({ instrument: 1, side: 'bid', id: 3n, price: 99n, quantity: 7n });
+  books.add({ instrument: 1, side: 'ask', id: 4n, price: -101n, quantity: 8n });
+  books.endEvent(1_000n);
+  const columns = new DepthColumns(2);
+  t.equal(books.readDepth(1, columns), true);
+  t.same([columns.bidCount, columns.askCount, columns.sequence, columns.timeNs, columns.exact], [2, 1, 4, 1_000, true]);
+  t.same([...columns.bidPrice], [100, 99]);
+  t.same([...columns.bidQuantity], [11, 7]);
+  t.same([...columns.bidOrders], [2, 1]);
+  t.same([columns.askPrice[0], columns.askQuantity[0], columns.askOrders[0]], [-101, 8, 1]);
+  books.add({ instrument: 1, side: 'ask', id: 5n, price: 2n ** 60n + 1n, quantity: 2n ** 64n - 1n });
+  books.endEvent(1_001n);
+  t.equal(books.readDepth(1, columns), true);
+  t.equal(columns.exact, false, 'doubles cannot hold these');
+  t.equal(columns.askPrice[1], 2 ** 60);
+  t.equal(books.readDepth(5, columns), false);
+  for (const levels of [0, 65, 1.5]) t.throws(() => new DepthColumns(levels), /expected a whole number from 1 to 64/);
 });

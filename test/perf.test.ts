@@ -42,6 +42,17 @@ t.test('feedThroughputEndsWithEqualBooks', async (t) => {
   t.match(result, { complete: 'yes', missing: 0, source_messages: 20_000 });
 });
 
+t.test('jsReadsFindTheSameNumbersEveryWay', async (t) => {
+  const result = await perf('js_reads', '--runs', '2', '--reads', '500', '--instruments', '5');
+  t.match(result, { equal: 'yes', levels: 10 });
+});
+
+t.test('jsDeliveryReadsEveryUpdateBothWays', async (t) => {
+  const result = await perf('js_delivery', '--runs', '1', '--messages', '20000', '--rate', '50000');
+  t.match(result, { equal: 'yes' });
+  t.ok(Number(result.updates) > 10_000 && Number(result.numbers_ns) > 0);
+});
+
 t.test('feedLineEndsWithEqualBooksInBothCases', async (t) => {
   const small = [
     '--messages',

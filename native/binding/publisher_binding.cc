@@ -33,6 +33,7 @@ run::PublisherOptions read_options(const Fields& fields) {
   options.ring_path = fields.text("ringPath");
   options.wait = io::wait_strategy_of(fields.text("wait"));
   options.core = fields.number<int>("core");
+  options.lock_memory = fields.boolean("lockMemory");
   options.heartbeat_ns = fields.number<std::int64_t>("heartbeatMs") * 1'000'000;
   options.digest_messages = fields.number<std::uint64_t>("digestMessages");
   options.definitions_ns = fields.number<std::int64_t>("definitionsMs") * 1'000'000;

@@ -30,6 +30,7 @@ run::SubscriberOptions read_options(const Fields& fields) {
       options.lines[index] = read_line(Fields(fields.env(), value));
       options.lines[index]->receive_buffer_bytes = fields.number<int>("receiveBufferBytes");
       options.lines[index]->coalescing = fields.boolean("coalescing");
+      options.lines[index]->busy_poll_us = fields.number<int>("busyPollUs");
     }
     ++index;
   });
@@ -50,6 +51,7 @@ run::SubscriberOptions read_options(const Fields& fields) {
   options.silence_ns = static_cast<std::int64_t>(fields.number<double>("silenceMs") * 1e6);
   options.wait = io::wait_strategy_of(fields.text("wait"));
   options.core = fields.number<int>("core");
+  options.lock_memory = fields.boolean("lockMemory");
   options.delivery_capacity = fields.number<std::size_t>("deliveryCapacity");
   options.delivery_policy =
       fields.text("deliveryPolicy") == "stop" ? run::DeliveryPolicy::stop : run::DeliveryPolicy::skip;

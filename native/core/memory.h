@@ -3,6 +3,7 @@
 
 #include <sys/mman.h>
 
+#include <cerrno>
 #include <cstddef>
 #include <cstdlib>
 #include <cstring>
@@ -14,6 +15,40 @@ namespace depthcast {
 
 constexpr std::size_t cache_line = 64;
 constexpr std::size_t huge_page = std::size_t{2} << 20;
+
+// While one that is wanted stands on a thread, what is made there with `prefault` is also locked into memory. (Not all
+// of the process by mlockall(): V8 gives pages back in a way that fails for locked ones, and then ends the process.)
+// Threads: made and ended by one; a refusal costs nothing but the lock.
+class MemoryLock {
+ public:
+  explicit MemoryLock(bool wanted) : wanted_(wanted), before_(current_) { current_ = this; }
+  ~MemoryLock() { end(); }
+  MemoryLock(const MemoryLock&) = delete;
+  MemoryLock& operator=(const MemoryLock&) = delete;
+
+  // What is made from now on is not its business.
+  void end() {
+    if (current_ == this) current_ = before_;
+  }
+  static void lock(const void* data, std::size_t bytes) {
+    if (current_ == nullptr || !current_->wanted_) return;
+    if (mlock(data, bytes) == 0) {
+      current_->bytes_ += bytes;
+    } else {
+      current_->error_ = errno;
+    }
+  }
+  std::size_t bytes() const { return bytes_; }
+  // errno of the last refusal; 0: none.
+  int error() const { return error_; }
+
+ private:
+  inline static thread_local MemoryLock* current_ = nullptr;
+  bool wanted_;
+  MemoryLock* before_;
+  std::size_t bytes_ = 0;
+  int error_ = 0;
+};
 
 // Zeroed memory of `count` trivially copyable elements. Throws std::bad_alloc when it cannot be had.
 template <typename T>
@@ -34,7 +69,9 @@ class FixedArray {
     data_ = reinterpret_cast<T*>(address);
     // Fewer TLB misses where the kernel allows it; a refusal costs nothing but speed.
     if (unit == huge_page) static_cast<void>(madvise(data_, bytes_, MADV_HUGEPAGE));
-    if (prefault) std::memset(static_cast<void*>(data_), 0, bytes_);
+    if (!prefault) return;
+    std::memset(static_cast<void*>(data_), 0, bytes_);
+    MemoryLock::lock(data_, bytes_);
   }
   FixedArray(FixedArray&& other) noexcept { swap(other); }
   FixedArray& operator=(FixedArray&& other) noexcept {

@@ -186,6 +186,9 @@ UdpReceiver::UdpReceiver(const ReceiverOptions& options)
   getsockopt(socket_.get(), SOL_SOCKET, SO_RCVBUF, &granted_bytes_, &length);
   static_cast<void>(try_option(socket_.get(), SOL_SOCKET, SO_RXQ_OVFL, on));
   if (options.coalescing) static_cast<void>(try_option(socket_.get(), SOL_UDP, UDP_GRO, on));
+  if (options.busy_poll_us > 0) {
+    busy_poll_refused_ = !try_option(socket_.get(), SOL_SOCKET, SO_BUSY_POLL, options.busy_poll_us);
+  }
   if (options.timestamps) {
     const int wanted = SOF_TIMESTAMPING_RX_SOFTWARE | SOF_TIMESTAMPING_SOFTWARE;
     static_cast<void>(try_option(socket_.get(), SOL_SOCKET, SO_TIMESTAMPING, wanted));

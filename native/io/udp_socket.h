@@ -76,6 +76,7 @@ struct ReceiverOptions {
   bool source_specific = false;      // join (source, group) with SSM; needs sources
   bool coalescing = true;            // UDP_GRO, where the kernel has it
   int receive_buffer_bytes = 32 << 20;
+  int busy_poll_us = 0;     // SO_BUSY_POLL: a look at the socket polls its device so long; 0: off
   bool timestamps = false;  // kernel_time_ns(): costs the kernel a look at the clock for each datagram on this host
 };
 
@@ -115,6 +116,7 @@ class UdpReceiver {
   // Datagrams from an address that is not among the sources.
   std::uint64_t foreign_sources() const { return foreign_sources_; }
   std::uint64_t receive_errors() const { return receive_errors_; }
+  bool busy_poll_refused() const { return busy_poll_refused_; }
 
  private:
   static constexpr std::size_t batch_max = 8;
@@ -140,6 +142,7 @@ class UdpReceiver {
   std::vector<iovec> vectors_;
   std::vector<mmsghdr> messages_;
   int granted_bytes_ = 0;
+  bool busy_poll_refused_ = false;
   std::int64_t kernel_time_ns_ = 0;
   std::uint32_t drops_seen_ = 0;
   std::uint64_t kernel_drops_ = 0;

@@ -36,11 +36,11 @@ std::uint64_t identity_of(const PublisherOptions& options) {
 
 std::vector<std::string> publisher_counter_names() {
   std::vector<std::string> names = {
-      "inputEvents",         "inputPosition", "inputWaiting", "sequence",   "packets",          "batches",
-      "batchEventsMax",      "heartbeats",    "instruments",  "liveOrders", "digest",           "instrumentsRefused",
-      "definitionsRepeated", "addsLost",      "datagramsA",   "bytesA",     "sendCallsA",       "datagramsFailedA",
-      "lastErrorA",          "datagramsB",    "bytesB",       "sendCallsB", "datagramsFailedB", "lastErrorB",
-      "loopNsMax",           "threadId",      "coreRefused"};
+      "inputEvents",         "inputPosition", "inputWaiting", "sequence",    "packets",          "batches",
+      "batchEventsMax",      "heartbeats",    "instruments",  "liveOrders",  "digest",           "instrumentsRefused",
+      "definitionsRepeated", "addsLost",      "datagramsA",   "bytesA",      "sendCallsA",       "datagramsFailedA",
+      "lastErrorA",          "datagramsB",    "bytesB",       "sendCallsB",  "datagramsFailedB", "lastErrorB",
+      "loopNsMax",           "threadId",      "coreRefused",  "lockedBytes", "lockError"};
   for (std::size_t result = book::refusals_from; result < book::apply_results; ++result) {
     names.push_back(std::string("refused.") + book::name_of(static_cast<book::ApplyResult>(result)));
   }
@@ -220,6 +220,7 @@ const PublisherOptions& checked(const PublisherOptions& options) {
 Publisher::Publisher(const PublisherOptions& options, std::function<void()> on_end)
     : options_(checked(options)),
       on_end_(std::move(on_end)),
+      memory_lock_(options.lock_memory),
       input_(std::max<std::size_t>(options.input_cells, 2 * batch_cells), options.limits.prefault),
       definitions_(std::size_t{options.limits.instruments_max} * 2, options.limits.prefault),
       book_(options.limits),
@@ -230,6 +231,9 @@ Publisher::Publisher(const PublisherOptions& options, std::function<void()> on_e
                                        io::realtime_ns(), definitions_)),
       sequencer_(book_, *output_, start_.state),
       first_position_(start_.expected.empty() ? start_.state.position + 1 : start_.expected.front().stamp.position) {
+  memory_lock_.end();
+  counters_.set(PublisherCounter::locked_bytes, memory_lock_.bytes());
+  counters_.set(PublisherCounter::lock_error, static_cast<std::uint64_t>(memory_lock_.error()));
   output_->send_again(start_);
   if (options_.start != nullptr) options_.start->ring_ready(ring_memory_);
   for (std::uint32_t instrument = 1; instrument <= sequencer_.instrument_count(); ++instrument) {
@@ -253,7 +257,10 @@ io::SharedMemory Publisher::make_ring(const PublisherOptions& options) {
   const std::size_t bytes = ring_bytes(options.ring_bytes);
   io::SharedMemory ring =
       options.start != nullptr ? options.start->make_ring(bytes) : io::SharedMemory::create(options.ring_path, bytes);
-  if (options.limits.prefault) std::memset(ring.data(), 0, ring.bytes());
+  if (options.limits.prefault) {
+    std::memset(ring.data(), 0, ring.bytes());
+    MemoryLock::lock(ring.data(), ring.bytes());
+  }
   return ring;
 }
 

@@ -52,6 +52,8 @@ enum class PublisherCounter : std::uint8_t {
   loop_ns_max,    // longest time from one look at the clock to the next
   thread_id,      // the system's, of the publisher thread: where to read what the kernel counts for it
   core_refused,   // 1: the thread could not be pinned to its core
+  locked_bytes,   // of memory
+  lock_error,     // errno where some could not be locked
   refused_first,  // then one for each refusal of book::ApplyResult
   refused_last = refused_first + book::apply_results - book::refusals_from - 1,
   count_,
@@ -69,6 +71,7 @@ struct PublisherOptions {
   std::string ring_path;                           // empty: private memory
   io::WaitStrategy wait = io::WaitStrategy::park;
   int core = -1;
+  bool lock_memory = false;  // with limits.prefault: books, input ring and broadcast ring stay in memory
   std::int64_t heartbeat_ns = 100'000'000;
   std::uint64_t digest_messages = 10'000;
   std::int64_t definitions_ns = 200'000'000;  // 0: definitions are not repeated
@@ -153,6 +156,7 @@ class Publisher {
 
   PublisherOptions options_;
   std::function<void()> on_end_;
+  MemoryLock memory_lock_;  // before all that it locks
   SpscRing<ingest::InputCell> input_;
   SpscRing<PublishedDefinition> definitions_;
   book::Book book_;

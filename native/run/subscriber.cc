@@ -19,11 +19,15 @@ using enum SubscriberCounter;
 Subscriber::Subscriber(const SubscriberOptions& options, std::function<void()> on_wake)
     : options_(options),
       on_wake_(std::move(on_wake)),
+      memory_lock_(options.lock_memory),
       wake_descriptor_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)),
       delivery_(options.delivery_capacity == 0
                     ? nullptr
                     : std::make_unique<Delivery>(options.delivery_capacity, options.delivery_policy)),
       follower_(options, delivery_.get(), counters_, *this) {
+  memory_lock_.end();
+  counters_.set(locked_bytes, memory_lock_.bytes());
+  counters_.set(lock_error, static_cast<std::uint64_t>(memory_lock_.error()));
   if (!wake_descriptor_.open()) throw std::system_error(errno, std::generic_category(), "eventfd");
   if (!options.lines[0] && !options.lines[1]) throw std::invalid_argument("a subscriber follows at least one line");
   for (std::size_t line = 0; line < 2; ++line) {
@@ -31,6 +35,7 @@ Subscriber::Subscriber(const SubscriberOptions& options, std::function<void()> o
     receivers_[line] = std::make_unique<io::UdpReceiver>(*options.lines[line]);
     counters_.set(of_line(receive_buffer_a, line),
                   static_cast<std::uint64_t>(receivers_[line]->receive_buffer_bytes()));
+    if (receivers_[line]->busy_poll_refused()) counters_.set(busy_poll_refused, 1);
   }
 }
 

@@ -26,6 +26,7 @@ struct SubscriberOptions : FollowerOptions {
   std::optional<io::ReceiverOptions> snapshot_line;  // joined on request only
   io::WaitStrategy wait = io::WaitStrategy::park;
   int core = -1;
+  bool lock_memory = false;           // with limits.prefault: the books stay in memory
   std::size_t delivery_capacity = 0;  // updates; 0: none are delivered
   DeliveryPolicy delivery_policy = DeliveryPolicy::skip;
   // Null: nothing is measured.
@@ -132,6 +133,7 @@ class Subscriber final : private FollowerListener {
 
   SubscriberOptions options_;
   std::function<void()> on_wake_;
+  MemoryLock memory_lock_;  // before all that it locks
   std::unique_ptr<io::UdpReceiver> receivers_[2];
   std::unique_ptr<io::UdpReceiver> snapshot_receiver_;
   io::FileDescriptor wake_descriptor_;

@@ -59,7 +59,10 @@ std::vector<std::string> subscriber_counter_names() {
                            "snapshots",
                            "snapshotsRefused",
                            "threadId",
-                           "coreRefused"}) {
+                           "coreRefused",
+                           "busyPollRefused",
+                           "lockedBytes",
+                           "lockError"}) {
     names.emplace_back(name);
   }
   for (std::size_t status = 0; status < encode::packet_statuses; ++status) {

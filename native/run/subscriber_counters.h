@@ -76,6 +76,9 @@ enum class SubscriberCounter : std::uint8_t {
   snapshots_refused,
   thread_id,     // the system's, of the receiving thread
   core_refused,  // 1: it could not be pinned to its core
+  busy_poll_refused,
+  locked_bytes,
+  lock_error,    // errno where some memory could not be locked
   packet_first,  // then one for each encode::PacketStatus
   packet_last = packet_first + encode::packet_statuses - 1,
   refused_first,  // then one for each refusal of book::ApplyResult

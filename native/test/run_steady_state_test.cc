@@ -1,6 +1,4 @@
 // The publisher thread in its steady state: nothing allocated, no page touched for the first time, never asleep.
-#include <sys/mman.h>
-
 #include <algorithm>
 #include <atomic>
 #include <memory>
@@ -94,17 +92,18 @@ std::vector<ingest::InputCell> cells_of_flow(const ingest::SimulatedExchangeOpti
 TEST(publisherThreadInSteadyStateAllocatesNothingFaultsOnNothingAndNeverSleeps) {
   run::PublisherOptions options = publisher_options(io::WaitStrategy::spin);
   options.limits.prefault = true;
+  options.lock_memory = true;
   options.ring_bytes = std::size_t{4} << 20;
   const std::vector<ingest::InputCell> cells = cells_of_flow(small_flow(7, 300'000));
   const auto source = std::make_shared<WatchedSource>(cells, cells.size() / 3);
   options.probe = source;
   run::Publisher publisher(options, nullptr);
-  const bool locked = mlockall(MCL_CURRENT | MCL_ONFAULT) == 0;
+  const bool locked = figure(publisher, run::PublisherCounter::lock_error) == 0;
+  CHECK_EQUAL(figure(publisher, run::PublisherCounter::locked_bytes) > options.ring_bytes, locked);
   publisher.start();
   const bool ended = wait_until([&] { return source->done(); });
   publisher.end_input();
   publisher.join();
-  munlockall();
   REQUIRE(ended);
   CHECK(figure(publisher, run::PublisherCounter::heartbeats) > 100);
   CHECK(figure(publisher, run::PublisherCounter::sequence) > 300'000);

@@ -1,6 +1,7 @@
 /** `depthcast serve`: publishes one channel until its source ends or a signal comes. */
 import { getSystemErrorName } from 'node:util';
 import { Distributor, type DistributorStats } from '../distributor.js';
+import { applyProfile } from '../profile.js';
 import { type ServeStatus, serveLine } from '../view/status.js';
 import type { CommandEnd } from './command.js';
 import { exit_failure, say } from './failure.js';
@@ -11,6 +12,8 @@ import { dieStopped, listenForStop, type Stopping, within } from './stopping.js'
 const refused_pattern = /^(refused\.|instrumentsRefused$|addsLost$)/;
 const stop_ms_max = 5_000;
 const start_ms_max = 2_000;
+
+const prepare = (raw: Record<string, unknown>) => applyProfile('serve', chooseLines(raw));
 
 /** Figures of a distributor in the words of the status line. */
 function statusOf(distributor: Distributor, stats: DistributorStats): ServeStatus {
@@ -43,6 +46,7 @@ function greet(distributor: Distributor): void {
   const control = distributor.control === null ? 'no control service' : `control ${distributor.control}`;
   say(`channel ${channel}, session ${distributor.session}, ${source} to ${lines.join(' and ')}, ${control}`);
   const { continued, reason, position } = distributor.begin;
+  for (const warning of distributor.warnings) say(`warning: ${warning}`);
   if (continued) say(`the session was interrupted and goes on, with the source's message ${position}`);
   else if (reason !== '') say(`a new session: ${reason}`);
 }
@@ -78,7 +82,7 @@ async function startUnlessStopped(distributor: Distributor, stopping: Stopping):
 
 /** Rejects with ConfigError or UsageError for wrong options, with another Error where it cannot start. */
 export async function serve(given: Record<string, unknown>): Promise<CommandEnd> {
-  const { lines: _, statusMs, ...options } = readOptions(serveCommandOptions, given, serve_rules, chooseLines);
+  const { lines: _, statusMs, ...options } = readOptions(serveCommandOptions, given, serve_rules, prepare);
   const stopping = listenForStop();
   const distributor = new Distributor(options);
   const tell = (prefix: string) => say(prefix + serveLine(statusOf(distributor, distributor.stats())));

@@ -1,5 +1,6 @@
 /** `depthcast subscribe`: follows one channel, prints what comes, dumps the books. */
 import { FeedClient } from '../feed_client.js';
+import { applyProfile } from '../profile.js';
 import { type FeedStatus, feedLine, statusPanel } from '../view/status.js';
 import { columns_min, lookOf, sizeOf } from '../view/terminal.js';
 import type { CommandEnd } from './command.js';
@@ -116,6 +117,8 @@ function summaryLines(total: FeedStatus): string[] {
   return statusPanel(total, lookOf(process.stdout, process.env), Math.max(columns_min, sizeOf(process.stdout).columns));
 }
 
+const prepare = (raw: Record<string, unknown>) => applyProfile('subscribe', chooseLines(raw));
+
 /** What may end the command. */
 function endsOf(client: FeedClient, output: Output, options: SubscribeCommandOptions): Promise<CommandEnd>[] {
   const signal = listenForStop().requested;
@@ -130,7 +133,7 @@ function endsOf(client: FeedClient, output: Output, options: SubscribeCommandOpt
 
 /** Rejects with ConfigError or UsageError for wrong options, with another Error where it fails. */
 export async function subscribe(given: Record<string, unknown>): Promise<CommandEnd> {
-  const options = readOptions(subscribeCommandOptions, given, subscribe_rules, chooseLines);
+  const options = readOptions(subscribeCommandOptions, given, subscribe_rules, prepare);
   checkSubscribe(options);
   const { dump, l3, dumpAt, symbol } = options;
   if (dump !== undefined) checkDumpFile(dump, dumpAt);
@@ -143,6 +146,7 @@ export async function subscribe(given: Record<string, unknown>): Promise<Command
   const ends = endsOf(client, output, options);
   try {
     await client.start();
+    for (const warning of client.warnings) say(`warning: ${warning}`);
     const status = new FeedStatusReader(client);
     view.start(status);
     const end = await Promise.race(ends);

@@ -113,6 +113,7 @@ function publisherOptions(plan: JitterPlan, probe: NativeJitterSender) {
     ringPath: '',
     wait: plan.wait,
     core: plan.publisherCore,
+    lockMemory: false,
     heartbeatMs: intervals_ms.heartbeat,
     digestMessages: 10_000,
     definitionsMs: intervals_ms.definitions,
