@@ -61,7 +61,6 @@ t.test('fillsInDefaultsOfServe', async (t) => {
       line: null,
       bytesPerSecond: 2 ** 23,
       core: -1,
-      lockMemory: false,
     },
     recovery: {
       enabled: true,
@@ -75,6 +74,7 @@ t.test('fillsInDefaultsOfServe', async (t) => {
     },
     wait: 'park',
     core: -1,
+    lockMemory: false,
     heartbeatMs: 100,
     digestMessages: 10_000,
     definitionsMs: 200,
