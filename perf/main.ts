@@ -9,8 +9,10 @@ const typescript_programs = [
   'js_delivery',
   'js_reads',
   'late_join',
+  'peers',
   'recovery_storm',
   'repair_time',
+  'scaling',
   'simulated_mix',
 ];
 

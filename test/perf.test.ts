@@ -1,5 +1,6 @@
 /** The perf programs on tiny inputs, so that they cannot rot. What they measure is not judged here. */
 import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import t from 'tap';
@@ -103,4 +104,28 @@ t.test('recoveryStormAnswersEveryRequest', async (t) => {
   t.match(result, { clients: 40, unanswered: 0, closed: 0 });
   t.ok(Number(result.requests) >= 80 && Number(result.served) > 0 && Number(result.datagrams_with) > 0);
   t.equal(Number(result.served) + Number(result.told) + Number(result.refused), result.requests);
+});
+
+t.test('peersCarryEveryMessage', async (t) => {
+  // Those that need nothing installed.
+  const names = 'depthcast,depthcast-book,uws,uws-packets,ws-json,ws-json-packets';
+  const result = await perf('peers', '--only', names, '--rates', '2000', '--seconds', '0.5', '--no-search');
+  const runs = result.runs as { system: string; slices: { sent: number; received: number; lost: number }[] }[];
+  t.equal(runs.map(({ system }) => system).join(), names);
+  for (const { system, slices } of runs) {
+    const [slice] = slices;
+    t.ok(slice !== undefined && slice.sent >= 1_000, system);
+    t.equal(slice?.received, slice?.sent, system);
+    t.equal(slice?.lost, 0, system);
+  }
+});
+
+t.test('scalingKeepsDataAndPlot', async (t) => {
+  const folder = t.testdir();
+  const small = ['--curve', 'instruments', '--points', '1,10', '--runs', '1', '--folder', folder];
+  const result = await perf('scaling', ...small);
+  t.match(result, { curve: 'instruments', series: [{ points: [{ x: 1 }, { x: 10 }] }] });
+  t.match(readFileSync(join(folder, 'instruments.svg'), 'utf8'), /^<svg /);
+  const extended = await perf('scaling', ...small.with(3, '100'), '--extend');
+  t.match(extended, { series: [{ points: [{ x: 1 }, { x: 10 }, { x: 100 }] }] });
 });
