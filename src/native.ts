@@ -157,6 +157,8 @@ export interface NativePublisher {
   stop(): void;
   /** Waits for the threads and frees everything. Any number of times, at any moment. */
   close(): void;
+  /** Names this publisher to other threads of the process: NativeGatewayOptions.publisher. */
+  handle(): number;
   /** Figures in the order of publisherCounterNames. */
   counters(out: BigUint64Array): void;
   /** Figures in the order of journalCounterNames; zeros where there is no journal. */
@@ -638,6 +640,77 @@ export interface NativeJitterReceiver {
   result(base: bigint, senderStalls: Float64Array): NativeJitterReceived;
 }
 
+export interface NativeGatewayOptions extends NativeLimits {
+  /** NativePublisher.handle() of this process; its ring stays until the gateway is closed. 0: the ring is a file. */
+  publisher: number;
+  ringPath: string;
+  /** Where a worker that was lapped gets its books back from; empty: it cannot within the session. */
+  journalFolder: string;
+  checkpointsFolder: string;
+  channel: number;
+  /** Bytes for windows of all subscriptions; beyond it they are sent full windows. */
+  windowBytesMax: number;
+  /** Prints kept for those who are slow. */
+  printsMax: number;
+  /** One snapshot of the channel serves all who ask for so long. */
+  snapshotAgeMs: number;
+}
+
+export type NativeGatewayMode = 'exact' | 'filtered' | 'depth' | 'trades';
+export type NativeSlowPolicy = 'conflate' | 'snapshot' | 'disconnect';
+
+export interface NativeGatewayRequest {
+  mode: NativeGatewayMode;
+  /** Null: all there are and will be. */
+  instruments: Uint32Array | null;
+  levels: number;
+  intervalMs: number;
+  onSlow: NativeSlowPolicy;
+  /** exact: the last number that the client has; 0: none. */
+  resume: bigint;
+}
+
+/** published = sent + conflated + refused + pending; docs/gateway.md, "Counted, never silent". */
+export interface NativeGatewayCounts {
+  published: bigint;
+  sent: bigint;
+  conflated: bigint;
+  refused: bigint;
+  pending: bigint;
+  /** The last number sent or covered. */
+  sequence: bigint;
+}
+
+export interface NativeGatewaySlow {
+  subscription: number;
+  did: NativeSlowPolicy;
+  sequence: bigint;
+}
+
+/** One worker's view of a channel. Threads: the one that made it. Every method throws once it is closed, but close(). */
+export interface NativeGateway {
+  /** Takes some of what is new, about a millisecond of work; false where there was nothing. */
+  step(): boolean;
+  state(): { session: bigint; sequence: bigint; ready: boolean; ended: boolean; definitionsVersion: number };
+  definitions(): NativeDefinition[];
+  openClient(): number;
+  closeClient(client: number): void;
+  /** False: that number is in use, or there is no such client. */
+  subscribe(client: number, subscription: number, request: NativeGatewayRequest): boolean;
+  /** Another request in the place of the old one; the counts go on. False: there is none of that number. */
+  change(client: number, subscription: number, request: NativeGatewayRequest): boolean;
+  unsubscribe(client: number, subscription: number): NativeGatewayCounts | undefined;
+  counts(client: number, subscription: number): NativeGatewayCounts | undefined;
+  /** The client's next binary frame into `out` (at least 20,480 bytes); its length, plus 2^32 where there is more. */
+  compose(client: number, out: Uint8Array, flush: boolean): number;
+  /** For a client that cannot be sent anything now: whether a policy acted; takeSlow() tells. */
+  check(client: number): boolean;
+  /** What slow consumers' policies did in the compose() or check() before. */
+  takeSlow(): NativeGatewaySlow[];
+  counters(): Record<string, bigint>;
+  close(): void;
+}
+
 export interface NativeInspection {
   messages: bigint;
   /** Messages by type, indexed by the type's character code. */
@@ -658,6 +731,10 @@ export interface Addon extends NativeJournalTools {
     options: NativeRecoveryOptions,
     onSnapshot: (id: number, snapshot: NativeSnapshot | null, waitMs: number) => void,
   ) => NativeRecovery;
+  /** Throws where there is no ring, or the publisher is closed. */
+  Gateway: new (
+    options: NativeGatewayOptions,
+  ) => NativeGateway;
   Books: new (limits: NativeLimits) => NativeBooks;
   Replayer: new (options: NativeReplayOptions, columns: UpdateColumns) => NativeReplayer;
   JitterSender: new (options: NativeJitterSenderOptions) => NativeJitterSender;

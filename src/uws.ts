@@ -6,6 +6,7 @@ export {
   App,
   type HttpRequest,
   type HttpResponse,
+  SSLApp,
   type TemplatedApp,
   type us_socket_context_t,
   us_socket_local_port,

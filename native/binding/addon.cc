@@ -4,6 +4,7 @@
 #include "binding/archive_binding.h"
 #include "binding/books_binding.h"
 #include "binding/file_tasks.h"
+#include "binding/gateway_binding.h"
 #include "binding/jitter_binding.h"
 #include "binding/journal_binding.h"
 #include "binding/publisher_binding.h"
@@ -37,6 +38,7 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("Books", BooksBinding::define(env));
   exports.Set("Replayer", ReplayBinding::define(env));
   exports.Set("Recovery", ArchiveBinding::define(env));
+  exports.Set("Gateway", GatewayBinding::define(env));
   exports.Set("JitterSender", JitterSenderBinding::define(env));
   exports.Set("JitterReceiver", JitterReceiverBinding::define(env));
   exports.Set("inspectItch", Napi::Function::New(env, inspect_itch));

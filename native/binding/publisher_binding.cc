@@ -1,5 +1,7 @@
 #include "binding/publisher_binding.h"
 
+#include <map>
+#include <mutex>
 #include <stdexcept>
 #include <utility>
 
@@ -87,7 +89,8 @@ Napi::Function PublisherBinding::define(Napi::Env env) {
        InstanceMethod<&PublisherBinding::stop>("stop"), InstanceMethod<&PublisherBinding::close>("close"),
        InstanceMethod<&PublisherBinding::counters>("counters"), InstanceMethod<&PublisherBinding::depth>("depth"),
        InstanceMethod<&PublisherBinding::definitions>("definitions"), InstanceMethod<&PublisherBinding::begin>("begin"),
-       InstanceMethod<&PublisherBinding::journal_counters>("journalCounters")});
+       InstanceMethod<&PublisherBinding::journal_counters>("journalCounters"),
+       InstanceMethod<&PublisherBinding::handle>("handle")});
 }
 
 namespace {
@@ -123,6 +126,33 @@ PublisherBinding::PublisherBinding(const Napi::CallbackInfo& info) : Napi::Objec
     end_callback_ = Napi::ThreadSafeFunction::New(env, info[1].As<Napi::Function>(), "depthcast publisher", 0, 1);
     lifetime_.open(this);
     return env.Undefined();
+  });
+}
+
+namespace {
+
+// Publishers of all environments of this process: worker threads cannot be given each other's objects.
+std::mutex handles_mutex;  // guards handles
+std::map<std::uint32_t, std::weak_ptr<run::Publisher>> handles;
+
+}  // namespace
+
+std::shared_ptr<run::Publisher> PublisherBinding::shared(std::uint32_t handle) {
+  const std::lock_guard lock(handles_mutex);
+  const auto found = handles.find(handle);
+  return found == handles.end() ? nullptr : found->second.lock();
+}
+
+Napi::Value PublisherBinding::handle(const Napi::CallbackInfo& info) {
+  return guard(info.Env(), [&]() -> Napi::Value {
+    if (!lifetime_.is_open()) throw std::runtime_error("this publisher is closed");
+    const std::lock_guard lock(handles_mutex);
+    if (handle_ == 0) {
+      static std::uint32_t last = 0;
+      handle_ = ++last;
+      handles[handle_] = publisher_;
+    }
+    return Napi::Number::New(info.Env(), handle_);
   });
 }
 
@@ -223,6 +253,10 @@ void PublisherBinding::shut_down() {
   source_.reset();
   if (publisher_ != nullptr) publisher_->join();
   journal_.reset();
+  {
+    const std::lock_guard lock(handles_mutex);
+    handles.erase(handle_);
+  }
   publisher_.reset();
   state_.reset();
   // Calls that are still on their way are dropped: they point here.

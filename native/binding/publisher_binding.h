@@ -22,6 +22,9 @@ class PublisherBinding final : public Napi::ObjectWrap<PublisherBinding> {
   void shut_down();
   // For readers of the ring; null once it is closed. Whoever keeps it keeps the ring, whose writer has ended by then.
   std::shared_ptr<run::Publisher> publisher() const { return publisher_; }
+  // The same for other threads of this process, by what handle() returned; null once it is closed and nobody keeps it.
+  // Any thread.
+  static std::shared_ptr<run::Publisher> shared(std::uint32_t handle);
   // The native object of a JavaScript one; throws a TypeError where that is no Publisher.
   static PublisherBinding& of(Napi::Env env, const Napi::Value& value);
 
@@ -36,6 +39,7 @@ class PublisherBinding final : public Napi::ObjectWrap<PublisherBinding> {
   Napi::Value depth(const Napi::CallbackInfo& info);
   Napi::Value definitions(const Napi::CallbackInfo& info);
   Napi::Value begin(const Napi::CallbackInfo& info);
+  Napi::Value handle(const Napi::CallbackInfo& info);
   Napi::Value journal_counters(const Napi::CallbackInfo& info);
 
   void set_source(Napi::Env env, std::unique_ptr<run::ByteSource> bytes, const run::Pacing& pacing,
@@ -50,6 +54,7 @@ class PublisherBinding final : public Napi::ObjectWrap<PublisherBinding> {
   std::shared_ptr<run::Publisher> publisher_;
   std::unique_ptr<run::JournalWriter> journal_;
   std::unique_ptr<run::ItchSource> source_;
+  std::uint32_t handle_ = 0;
   bool started_ = false;
   bool released_ = false;
   Lifetime<PublisherBinding> lifetime_;

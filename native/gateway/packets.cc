@@ -210,6 +210,10 @@ void Packets::write(FrameWriter& frame, const FrameStamp& stamp, std::int64_t ba
   previous_ = sequences_.back();
 }
 
+bool Packets::overrun(const Market& /*market*/) const {
+  return step_ == Step::packets && reader_ && reader_->oldest_sequence() > next_;
+}
+
 std::uint64_t Packets::published(const Market& market) const {
   std::uint64_t messages = published_before_;
   if (!joined_) return messages;

@@ -40,6 +40,7 @@ class Packets : public Subscription {
 
   Compose compose(const Market& market, FrameWriter& frame, const FrameStamp& stamp, std::size_t room,
                   bool flush) override;
+  bool overrun(const Market& market) const override;
   std::uint64_t published(const Market& market) const override;
   void end_session(const Market& market) override;
   void restart() override { begin_snapshot(); }

@@ -14,6 +14,7 @@ class Prints : public Subscription {
 
   Compose compose(const Market& market, FrameWriter& frame, const FrameStamp& stamp, std::size_t room,
                   bool flush) override;
+  bool overrun(const Market& market) const override { return joined_ && !skip_ && next_ < market.prints_begin(); }
   std::uint64_t published(const Market& market) const override;
   void end_session(const Market& market) override;
   // There is no state to begin anew: what it missed is refused, and it goes on from now.

@@ -61,6 +61,8 @@ class Subscription {
   // well.
   virtual Compose compose(const Market& market, FrameWriter& frame, const FrameStamp& stamp, std::size_t room,
                           bool flush) = 0;
+  // What it needs next is no longer there. For those who cannot be sent anything now.
+  virtual bool overrun(const Market& /*market*/) const { return false; }
   // Messages of its instruments since it began.
   virtual std::uint64_t published(const Market& market) const = 0;
   // Another session begins: what was not sent never will be. Before the market forgets the old one.

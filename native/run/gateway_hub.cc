@@ -13,10 +13,12 @@ constexpr std::int64_t slow_interval_ns = 100'000'000;
 
 }  // namespace
 
-GatewayHub::GatewayHub(const GatewayOptions& options)
+GatewayHub::GatewayHub(const GatewayOptions& options, std::unique_ptr<PastDatagrams> past,
+                       std::unique_ptr<CheckpointStore> checkpoints)
     : options_(options),
+      checkpoints_(std::move(checkpoints)),
       market_(options.limits.instruments_max, options.prints_max),
-      follower_(options.ring, options.limits, options.channel, nullptr, nullptr, &market_),
+      follower_(options.ring, options.limits, options.channel, std::move(past), checkpoints_.get(), &market_),
       budget_{options.window_bytes_max} {
   market_.follow(follower_.replica());
 }
@@ -174,6 +176,16 @@ GatewayFrame GatewayHub::compose(std::uint32_t client, std::size_t room, std::in
   if (frame_.size() != 0) ++counters_.frames;
   counters_.bytes += frame_.size();
   return {frame_.bytes(), more, slow_};
+}
+
+std::span<const GatewaySlow> GatewayHub::check(std::uint32_t client) {
+  slow_.clear();
+  const auto found = clients_.find(client);
+  if (found == clients_.end() || !ready()) return {};
+  for (auto& [number, entry] : found->second.entries) {
+    if (entry.request.on_slow != SlowPolicy::snapshot && entry.subscription->overrun(market_)) too_slow(number, entry);
+  }
+  return slow_;
 }
 
 // Young, and what follows it will be in the ring for a while yet.

@@ -72,8 +72,10 @@ struct GatewayCounters {
 // Threads: one. `ring` must outlive it.
 class GatewayHub : private gateway::PacketSource {
  public:
-  // Throws std::invalid_argument (limits), std::runtime_error (no ring) or std::bad_alloc.
-  explicit GatewayHub(const GatewayOptions& options);
+  // Throws std::invalid_argument (limits), std::runtime_error (no ring) or std::bad_alloc. Without `past` (which may be
+  // null, as may `checkpoints`) a worker that the ring has lapped cannot get its books back within the session.
+  explicit GatewayHub(const GatewayOptions& options, std::unique_ptr<PastDatagrams> past = nullptr,
+                      std::unique_ptr<CheckpointStore> checkpoints = nullptr);
 
   // Takes some of what is new, about a millisecond of work; false where there was nothing. Both clocks in ns.
   bool step(std::int64_t now_ns);
@@ -95,6 +97,10 @@ class GatewayHub : private gateway::PacketSource {
   // The next binary frame of that client, at most about `room` bytes, its subscriptions in turn.
   GatewayFrame compose(std::uint32_t client, std::size_t room, std::int64_t now_ns, std::int64_t realtime_ns,
                        bool flush = false);
+
+  // For a client that cannot be sent anything now: whether one of its subscriptions has been overrun that was to be
+  // conflated or disconnected then. Those that wait for a snapshot go on waiting.
+  std::span<const GatewaySlow> check(std::uint32_t client);
 
   const GatewayCounters& counters() const { return counters_; }
   std::size_t window_bytes() const { return budget_.bytes; }
@@ -127,6 +133,7 @@ class GatewayHub : private gateway::PacketSource {
   Entry* find(std::uint32_t client, std::uint16_t subscription);
 
   GatewayOptions options_;
+  std::unique_ptr<CheckpointStore> checkpoints_;
   gateway::Market market_;
   ReplicaFollower follower_;
   gateway::WindowBudget budget_;

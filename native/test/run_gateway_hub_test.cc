@@ -332,6 +332,32 @@ TEST(gatewayServesWhoWasTooSlowAsTheyAsked) {
   }
 }
 
+TEST(gatewayFindsWhoIsOverrunWithoutSendingAnything) {
+  RingChannel channel(ring_small, 7, small_flow(seed(), 0));
+  Worker worker(channel);
+  channel.take(100);
+  worker.follow();
+  for (const SlowPolicy policy : {SlowPolicy::conflate, SlowPolicy::snapshot, SlowPolicy::disconnect}) {
+    GatewayRequest request = request_for(GatewayMode::exact);
+    request.on_slow = policy;
+    REQUIRE(worker.hub.subscribe(worker.client, static_cast<std::uint16_t>(1 + static_cast<int>(policy)), request));
+  }
+  GatewayClient listener;
+  for (int turn = 0; turn < 100; ++turn) {
+    if (!worker.hub.compose(worker.client, room, worker.now_ns, realtime_ns).more) break;
+  }
+  CHECK(worker.hub.check(worker.client).empty());
+  for (int round = 0; round < 40; ++round) {
+    channel.take(100);
+    worker.follow();
+  }
+  const auto slow = worker.hub.check(worker.client);
+  REQUIRE_EQUAL(slow.size(), 2U);
+  CHECK(slow[0].did == SlowPolicy::conflate && slow[0].subscription == 1);
+  CHECK(slow[1].did == SlowPolicy::disconnect && slow[1].subscription == 3);
+  CHECK(worker.hub.check(worker.client).size() == 1);  // who is to be disconnected is so until it is
+}
+
 TEST(gatewayTradesSaysWhatItCouldNotKeep) {
   RingChannel channel(ring_large, 7, small_flow(seed(), 0));
   run::GatewayOptions options = options_for(channel);

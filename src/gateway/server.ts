@@ -1,0 +1,208 @@
+/** The gateway of one thread: sockets and timers around GatewayState. docs/gateway.md. */
+import { setImmediate as soon } from 'node:timers';
+import { isMainThread } from 'node:worker_threads';
+import type { NativeGateway } from '../native.js';
+import type { HttpRequest, HttpResponse, TemplatedApp, us_socket_context_t, WebSocket } from '../uws.js';
+import { close_codes, gateway_path, text_bytes_max } from './protocol.js';
+import {
+  type GatewayAccess,
+  type GatewayCounters,
+  type GatewaySession,
+  type GatewaySocket,
+  GatewayState,
+  type GatewayStateOptions,
+} from './session_state.js';
+
+const tick_every_ms = 100;
+/** When there was nothing to do: look again then. Conflation is no finer than this. */
+const idle_ms = 1;
+/** Without a word from the client for so long, pings included, it is gone. */
+const idle_s_max = 60;
+/** What may be added to a socket that was found to have room, and texts besides. */
+const backpressure_slack = 4 * 2 ** 20;
+
+export interface Tls {
+  keyFile: string;
+  certificateFile: string;
+}
+
+export interface GatewayServerOptions extends GatewayStateOptions {
+  host: string;
+  /** 0 takes a free one. */
+  port: number;
+  /** Other threads listen on the same port. */
+  shared: boolean;
+  tls: Tls | undefined;
+}
+
+/** Says why an HTTP request may not come in, if it may not. */
+export type RefuseRequest = (request: HttpRequest) => string | undefined;
+
+interface SocketData {
+  session: GatewaySession | undefined;
+  address: string;
+}
+
+/**
+ * Threads: one. The channels must outlive it: close() it first, and in a worker before worker.terminate()
+ * (uWebSockets.js #925). Work is done in turns, between which the event loop goes round.
+ */
+export class GatewayServer {
+  readonly #options: GatewayServerOptions;
+  readonly #state: GatewayState;
+  readonly #refused: RefuseRequest;
+  readonly #addRoutes: ((app: TemplatedApp) => void) | undefined;
+  #app: TemplatedApp | undefined;
+  #tick: NodeJS.Timeout | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #closed = false;
+  #port = 0;
+  #turnMsMax = 0;
+  readonly #onExit = () => this.close();
+
+  constructor(
+    options: GatewayServerOptions,
+    access: GatewayAccess,
+    channels: ReadonlyMap<number, NativeGateway>,
+    refused: RefuseRequest,
+    addRoutes?: (app: TemplatedApp) => void,
+  ) {
+    this.#options = options;
+    this.#state = new GatewayState(options, access, channels);
+    this.#refused = refused;
+    this.#addRoutes = addRoutes;
+  }
+
+  get port(): number {
+    return this.#port;
+  }
+
+  /** Figures since start; `turnMsMax` is the longest piece of work. */
+  get counters(): GatewayCounters & { turnMsMax: number } {
+    return { ...this.#state.counters, turnMsMax: this.#turnMsMax };
+  }
+
+  get state(): GatewayState {
+    return this.#state;
+  }
+
+  /** Listens. Rejects where the address cannot be had. */
+  async start(): Promise<void> {
+    const uws = await import('../uws.js');
+    if (this.#closed) return;
+    const { host, port, shared, tls } = this.#options;
+    const app =
+      tls === undefined ? uws.App() : uws.SSLApp({ key_file_name: tls.keyFile, cert_file_name: tls.certificateFile });
+    this.#addFeed(app);
+    this.#addRoutes?.(app);
+    await new Promise<void>((resolve, reject) => {
+      // The declared types lack the form with a host and options; the binary has it.
+      const listen = app.listen.bind(app) as unknown as (
+        host: string,
+        port: number,
+        options: number,
+        done: (socket: Parameters<typeof uws.us_socket_local_port>[0] | false) => void,
+      ) => void;
+      listen(host, port, shared ? 0 : uws.listen_exclusive, (socket) => {
+        if (socket === false) {
+          app.close();
+          reject(new Error(`the gateway cannot listen on ${host}:${port}: the address is taken or not ours`));
+          return;
+        }
+        this.#port = uws.us_socket_local_port(socket);
+        resolve();
+      });
+    });
+    this.#app = app;
+    if (!isMainThread) process.once('exit', this.#onExit);
+    this.#tick = setInterval(() => this.#state.tick(performance.now()), tick_every_ms);
+    this.#work();
+  }
+
+  /** Says goodbye and ends every connection. Any number of times. */
+  close(reconnectMs = 1_000, url?: string): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    process.removeListener('exit', this.#onExit);
+    clearInterval(this.#tick);
+    clearTimeout(this.#timer);
+    this.#state.closeAll(reconnectMs, url);
+    this.#app?.close();
+    this.#app = undefined;
+  }
+
+  #work(): void {
+    if (this.#closed) return;
+    const begin_ms = performance.now();
+    const worked = this.#state.turn();
+    this.#turnMsMax = Math.max(this.#turnMsMax, performance.now() - begin_ms);
+    if (worked) soon(() => this.#work());
+    else this.#timer = setTimeout(() => this.#work(), idle_ms);
+  }
+
+  #addFeed(app: TemplatedApp): void {
+    app.ws<SocketData>(gateway_path, {
+      maxPayloadLength: text_bytes_max,
+      // Beyond it the socket is closed: a frame that is dropped would be a silent loss.
+      maxBackpressure: this.#options.bufferedBytes + backpressure_slack,
+      closeOnBackpressureLimit: true,
+      idleTimeout: idle_s_max,
+      sendPingsAutomatically: true,
+      upgrade: (response, request, context) => this.#upgrade(response, request, context),
+      open: (socket) => {
+        const data = socket.getUserData();
+        data.session = this.#closed ? undefined : this.#state.opened(socketOf(socket), data.address, performance.now());
+        if (data.session === undefined) socket.end(close_codes.too_many, 'too many clients');
+      },
+      message: (socket, message, isBinary) => {
+        const { session } = socket.getUserData();
+        if (session === undefined) return;
+        // The memory is not ours after this call; the decoder copies.
+        const text = isBinary ? undefined : Buffer.from(message).toString('utf8');
+        this.#state.message(session, text, performance.now());
+      },
+      drain: (socket) => {
+        const { session } = socket.getUserData();
+        if (session !== undefined && socket.getBufferedAmount() === 0) this.#state.drained(session);
+      },
+      close: (socket) => {
+        const { session } = socket.getUserData();
+        if (session !== undefined) this.#state.closed(session);
+      },
+    });
+  }
+
+  #upgrade(response: HttpResponse, request: HttpRequest, context: us_socket_context_t): void {
+    const refused = this.#closed ? 'the gateway ends' : this.#refused(request);
+    if (refused !== undefined) {
+      response.cork(() => {
+        response
+          .writeStatus(this.#closed ? '503 Service Unavailable' : '403 Forbidden')
+          .writeHeader('content-type', 'application/json')
+          .end(JSON.stringify({ error: refused }));
+      });
+      return;
+    }
+    const data: SocketData = {
+      session: undefined,
+      address: Buffer.from(response.getRemoteAddressAsText()).toString('utf8'),
+    };
+    response.upgrade(
+      data,
+      request.getHeader('sec-websocket-key'),
+      request.getHeader('sec-websocket-protocol'),
+      request.getHeader('sec-websocket-extensions'),
+      context,
+    );
+  }
+}
+
+// GatewayState uses a socket no more once it was told that it is closed.
+function socketOf(socket: WebSocket<SocketData>): GatewaySocket {
+  return {
+    sendText: (text) => void socket.send(text),
+    sendFrame: (frame) => void socket.send(frame as Uint8Array<ArrayBuffer>, true),
+    buffered: () => socket.getBufferedAmount(),
+    end: (code, reason) => void socket.end(code, reason),
+  };
+}

@@ -1,0 +1,658 @@
+/**
+ * The gateway of one worker without sockets, clocks and threads: sessions, subscriptions, turns, bounds. Sockets, the
+ * channel and who may have what are passed in as interfaces, time in ms. docs/gateway.md.
+ */
+import type { NativeDefinition, NativeGateway, NativeGatewayRequest } from '../native.js';
+import {
+  type ChangeMessage,
+  type ClientMessage,
+  close_codes,
+  type ErrorCode,
+  type GatewayMessage,
+  gateway_version,
+  type HelloMessage,
+  type InstrumentEntry,
+  type Mode,
+  parseMessage,
+  type Selector,
+  type SubscribeMessage,
+  text_bytes_max,
+  textOf,
+} from './protocol.js';
+import { choose, faultOf, isPattern } from './selection.js';
+
+const hello_ms_max = 5_000;
+const invalid_max = 16;
+/** Messages that are kept while a token is being checked. */
+const waiting_max = 64;
+/** Sessions that are served before the event loop goes round, and frames of one of them. */
+const sessions_per_turn = 256;
+const frames_per_visit = 4;
+const frame_bytes = 65_536;
+const default_levels = 10;
+const default_interval_ms = 100;
+
+export interface GatewaySocket {
+  sendText(text: string): void;
+  /** The bytes are not ours after the call. */
+  sendFrame(frame: Uint8Array): void;
+  /** Bytes that wait for the network. */
+  buffered(): number;
+  end(code: number, reason: string): void;
+}
+
+/** What somebody may have; made from a login. */
+export interface Grant {
+  /** Undefined: allowed. */
+  refuse(wanted: {
+    channel: number;
+    mode: Mode;
+    instruments: readonly string[] | 'all';
+    levels: number;
+    intervalMs: number;
+  }): { code: ErrorCode; message: string } | undefined;
+}
+
+export interface GatewayAccess {
+  /** Checks a token (undefined: none was given). Answers by RegisteredSession.loggedIn(), at once or later. */
+  login(session: GatewaySession, token: string | undefined): void;
+}
+
+export type LoginVerdict = { grant: Grant } | { code: ErrorCode; message: string };
+
+export interface GatewayStateOptions {
+  sessionsMax: number;
+  subscriptionsMax: number;
+  /** Most levels that a subscription may have. */
+  levels: number;
+  /** Most bytes that may wait for one socket before nothing more is added. */
+  bufferedBytes: number;
+  /** Text frames a second of one session, and at once. */
+  requestsPerSecond: number;
+}
+
+export interface GatewayCounters {
+  sessions: number;
+  sessionsMost: number;
+  sessionsServed: number;
+  sessionsRefused: number;
+  subscriptions: number;
+  requests: number;
+  frames: number;
+  bytes: number;
+  slowConflated: number;
+  slowResnapshot: number;
+  slowDisconnected: number;
+  errors: Partial<Record<ErrorCode, number>>;
+}
+
+interface SubscriptionState {
+  readonly id: number;
+  readonly channel: number;
+  mode: Mode;
+  /** Undefined: all. */
+  selectors: readonly Selector[] | undefined;
+  levels: number;
+  intervalMs: number;
+  onSlow: NativeGatewayRequest['onSlow'];
+  /** What the selectors meant last. */
+  chosen: InstrumentEntry[];
+}
+
+/** One socket's state; only GatewayState looks into it. */
+export class GatewaySession {
+  readonly subscriptions = new Map<number, SubscriptionState>();
+  /** By channel: the number under which the native side knows it. */
+  readonly clients = new Map<number, number>();
+  readonly waiting: string[] = [];
+  phase: 'new' | 'checking' | 'open' | 'closed' = 'new';
+  grant: Grant | undefined;
+  blocked = false;
+  invalid = 0;
+  allowance: number;
+  refilled_ms: number;
+
+  constructor(
+    readonly socket: GatewaySocket,
+    readonly address: string,
+    readonly opened_ms: number,
+    allowance: number,
+  ) {
+    this.allowance = allowance;
+    this.refilled_ms = opened_ms;
+  }
+}
+
+/** One channel as this worker sees it. */
+interface ChannelState {
+  readonly channel: number;
+  readonly native: NativeGateway;
+  session: bigint;
+  definitionsVersion: number;
+  instruments: InstrumentEntry[];
+}
+
+function entryOf({ instrument, symbol, priceExponent, quantityExponent }: NativeDefinition): InstrumentEntry {
+  return { instrument, symbol, priceExponent, quantityExponent };
+}
+
+const cut = (text: string) => (text.length <= 200 ? text : `${text.slice(0, 200)}…`);
+
+/** Threads: one. */
+export class GatewayState {
+  readonly counters: GatewayCounters = {
+    sessions: 0,
+    sessionsMost: 0,
+    sessionsServed: 0,
+    sessionsRefused: 0,
+    subscriptions: 0,
+    requests: 0,
+    frames: 0,
+    bytes: 0,
+    slowConflated: 0,
+    slowResnapshot: 0,
+    slowDisconnected: 0,
+    errors: {},
+  };
+  readonly #options: GatewayStateOptions;
+  readonly #access: GatewayAccess;
+  readonly #channels = new Map<number, ChannelState>();
+  readonly #sessions = new Set<GatewaySession>();
+  /** Whose turn comes next. */
+  #turn: Iterator<GatewaySession> | undefined;
+  readonly #out = new Uint8Array(frame_bytes);
+
+  constructor(options: GatewayStateOptions, access: GatewayAccess, channels: ReadonlyMap<number, NativeGateway>) {
+    this.#options = options;
+    this.#access = access;
+    for (const [channel, native] of channels)
+      this.#channels.set(channel, { channel, native, session: 0n, definitionsVersion: -1, instruments: [] });
+  }
+
+  /** Undefined where there are too many: the socket must be closed then. */
+  opened(socket: GatewaySocket, address: string, now_ms: number): GatewaySession | undefined {
+    if (this.#sessions.size >= this.#options.sessionsMax) {
+      this.counters.sessionsRefused++;
+      return undefined;
+    }
+    const session = new GatewaySession(socket, address, now_ms, this.#options.requestsPerSecond);
+    this.#sessions.add(session);
+    this.counters.sessionsServed++;
+    this.counters.sessions = this.#sessions.size;
+    this.counters.sessionsMost = Math.max(this.counters.sessionsMost, this.#sessions.size);
+    return session;
+  }
+
+  closed(session: GatewaySession): void {
+    if (session.phase === 'closed') return;
+    session.phase = 'closed';
+    for (const [channel, client] of session.clients) this.#channels.get(channel)?.native.closeClient(client);
+    this.counters.subscriptions -= session.subscriptions.size;
+    session.subscriptions.clear();
+    this.#sessions.delete(session);
+    this.counters.sessions = this.#sessions.size;
+  }
+
+  drained(session: GatewaySession): void {
+    session.blocked = false;
+  }
+
+  /** A text frame. `text` undefined: it was no text. */
+  message(session: GatewaySession, text: string | undefined, now_ms: number): void {
+    if (session.phase === 'closed') return;
+    this.counters.requests++;
+    const wait_ms = this.#takeAllowance(session, now_ms);
+    if (wait_ms > 0) {
+      this.#error(session, { code: 'rate_limited', message: 'too many requests', waitMs: wait_ms });
+      return;
+    }
+    if (text === undefined) {
+      this.#invalid(session, 'only text frames are understood');
+      return;
+    }
+    if (session.phase === 'checking') {
+      if (session.waiting.length < waiting_max) session.waiting.push(text);
+      else this.#close(session, close_codes.bad_message, 'too many messages before the welcome');
+      return;
+    }
+    const parsed = parseMessage(text);
+    if ('fault' in parsed) this.#invalid(session, parsed.fault);
+    else if (session.phase === 'new') this.#hello(session, parsed.message);
+    else this.#handle(session, parsed.message);
+  }
+
+  /** The answer to GatewayAccess.login(). */
+  loggedIn(session: GatewaySession, verdict: LoginVerdict): void {
+    if (session.phase !== 'checking') return;
+    if ('code' in verdict) {
+      this.#error(session, verdict);
+      this.#close(session, close_codes.unauthorised, verdict.code);
+      return;
+    }
+    session.grant = verdict.grant;
+    session.phase = 'open';
+    this.#send(session, {
+      type: 'welcome',
+      version: gateway_version,
+      channels: [...this.#channels.values()].map(({ channel, native }) => {
+        const { session: id, sequence, ready } = native.state();
+        return { channel, session: id, sequence, ready };
+      }),
+      limits: {
+        subscriptions: this.#options.subscriptionsMax,
+        levels: this.#options.levels,
+        bufferedBytes: this.#options.bufferedBytes,
+        textBytes: text_bytes_max,
+      },
+    });
+    for (const text of session.waiting.splice(0)) {
+      const parsed = parseMessage(text);
+      if ('fault' in parsed) this.#invalid(session, parsed.fault);
+      else this.#handle(session, parsed.message);
+    }
+  }
+
+  /** What somebody may have is another: what they have and may no longer have ends. */
+  regrant(session: GatewaySession, grant: Grant): void {
+    if (session.phase !== 'open') return;
+    session.grant = grant;
+    for (const subscription of [...session.subscriptions.values()]) {
+      const refused = this.#refusal(session, subscription);
+      if (refused === undefined) continue;
+      this.#error(session, { id: subscription.id, ...refused });
+      this.#unsubscribe(session, subscription);
+    }
+  }
+
+  /**
+   * Follows the channels and gives sessions what there is for them; a bounded amount of work. False: there was nothing
+   * to do.
+   */
+  turn(): boolean {
+    let worked = false;
+    for (const channel of this.#channels.values()) {
+      worked = channel.native.step() || worked;
+      this.#look(channel);
+    }
+    let visits = Math.min(sessions_per_turn, this.#sessions.size);
+    for (; visits > 0; visits--) {
+      const session = this.#next();
+      if (session === undefined) break;
+      if (session.phase === 'open' && this.#serve(session, false)) worked = true;
+    }
+    return worked;
+  }
+
+  /** Looks at what only time brings; about ten times a second. */
+  tick(now_ms: number): void {
+    for (const session of [...this.#sessions]) {
+      if (session.phase === 'new' && now_ms - session.opened_ms > hello_ms_max) {
+        this.#error(session, { code: 'hello_first', message: 'no hello for 5 s' });
+        this.#close(session, close_codes.bad_version, 'no hello');
+      } else if (session.blocked) this.#checkBlocked(session);
+    }
+  }
+
+  /** Says goodbye to everyone and closes. `url`: where to go instead. */
+  closeAll(reconnectMs: number, url?: string): void {
+    for (const session of [...this.#sessions]) {
+      this.#send(session, {
+        type: 'goodbye',
+        reason: 'the gateway ends',
+        reconnectMs,
+        ...(url === undefined ? {} : { url }),
+      });
+      this.#close(session, close_codes.going_away, 'the gateway ends');
+    }
+  }
+
+  #takeAllowance(session: GatewaySession, now_ms: number): number {
+    const { requestsPerSecond } = this.#options;
+    const passed_ms = Math.max(0, now_ms - session.refilled_ms);
+    session.allowance = Math.min(requestsPerSecond, session.allowance + (passed_ms * requestsPerSecond) / 1_000);
+    session.refilled_ms = now_ms;
+    if (session.allowance < 1) return Math.ceil(((1 - session.allowance) * 1_000) / requestsPerSecond);
+    session.allowance--;
+    return 0;
+  }
+
+  #hello(session: GatewaySession, message: ClientMessage): void {
+    if (message.type !== 'hello') {
+      this.#error(session, { code: 'hello_first', message: 'hello comes first' });
+      this.#close(session, close_codes.bad_version, 'hello comes first');
+      return;
+    }
+    const fault = this.#helloFault(message);
+    if (fault !== undefined) {
+      this.#error(session, fault);
+      this.#close(session, close_codes.bad_version, fault.code);
+      return;
+    }
+    session.phase = 'checking';
+    this.#access.login(session, message.token);
+  }
+
+  #helloFault({ versions }: HelloMessage): { code: ErrorCode; message: string } | undefined {
+    if (versions.includes(gateway_version)) return undefined;
+    return { code: 'bad_version', message: `version ${gateway_version} is spoken here` };
+  }
+
+  #handle(session: GatewaySession, message: ClientMessage): void {
+    if (session.phase !== 'open') return;
+    switch (message.type) {
+      case 'hello':
+        this.#invalid(session, 'hello comes once');
+        break;
+      case 'ping':
+        this.#send(session, { type: 'pong', ...(message.time === undefined ? {} : { time: message.time }) });
+        break;
+      case 'subscribe':
+        this.#subscribe(session, message);
+        break;
+      default:
+        this.#handleKnown(session, message);
+    }
+  }
+
+  #handleKnown(session: GatewaySession, message: Exclude<ClientMessage, { type: 'hello' | 'ping' | 'subscribe' }>) {
+    const subscription = session.subscriptions.get(message.id);
+    if (subscription === undefined) {
+      this.#error(session, { id: message.id, code: 'unknown_id', message: 'there is no such subscription' });
+      return;
+    }
+    if (message.type === 'change') this.#change(session, subscription, message);
+    else if (message.type === 'count') this.#count(session, subscription);
+    else this.#unsubscribe(session, subscription);
+  }
+
+  #subscribe(session: GatewaySession, message: SubscribeMessage): void {
+    const { id } = message;
+    const channel = this.#channels.get(message.channel);
+    const subscription: SubscriptionState = {
+      id,
+      channel: message.channel,
+      mode: message.mode,
+      selectors: message.instruments,
+      levels: message.levels ?? default_levels,
+      intervalMs: message.intervalMs ?? default_interval_ms,
+      onSlow: message.onSlow ?? 'snapshot',
+      chosen: [],
+    };
+    if (session.subscriptions.has(id)) {
+      this.#error(session, { id, code: 'id_in_use', message: 'that number is in use' });
+      return;
+    }
+    if (session.subscriptions.size >= this.#options.subscriptionsMax) {
+      this.#error(session, {
+        id,
+        code: 'too_many',
+        message: `at most ${this.#options.subscriptionsMax} subscriptions`,
+      });
+      return;
+    }
+    if (channel === undefined) {
+      this.#error(session, { id, code: 'unknown_channel', message: 'there is no such channel' });
+      return;
+    }
+    const refused = this.#choose(session, channel, subscription);
+    if (refused !== undefined) {
+      this.#error(session, { id, ...refused });
+      return;
+    }
+    const { resume } = message;
+    const from = resume !== undefined && resume.session === channel.session ? resume.sequence : 0n;
+    if (!channel.native.subscribe(this.#clientOf(session, channel), id, requestOf(subscription, from))) {
+      this.#error(session, { id, code: 'id_in_use', message: 'that number is in use' });
+      return;
+    }
+    session.subscriptions.set(id, subscription);
+    this.counters.subscriptions++;
+    this.#acknowledge(session, 'subscribed', subscription);
+  }
+
+  #change(session: GatewaySession, subscription: SubscriptionState, message: ChangeMessage): void {
+    const channel = this.#channels.get(subscription.channel);
+    if (channel === undefined) return;
+    const changed: SubscriptionState = {
+      ...subscription,
+      mode: message.mode ?? subscription.mode,
+      selectors: message.instruments ?? subscription.selectors,
+      levels: message.levels ?? subscription.levels,
+      intervalMs: message.intervalMs ?? subscription.intervalMs,
+      onSlow: message.onSlow ?? subscription.onSlow,
+    };
+    const refused = this.#choose(session, channel, changed);
+    if (refused !== undefined) {
+      this.#error(session, { id: subscription.id, ...refused });
+      return;
+    }
+    Object.assign(subscription, changed);
+    channel.native.change(this.#clientOf(session, channel), subscription.id, requestOf(subscription, 0n));
+    this.#acknowledge(session, 'changed', subscription);
+  }
+
+  /** Says what the selectors mean now, or why not. */
+  #choose(
+    session: GatewaySession,
+    channel: ChannelState,
+    subscription: SubscriptionState,
+  ): { code: ErrorCode; message: string } | undefined {
+    const { selectors = [], mode } = subscription;
+    if (mode === 'exact' && selectors.length > 0)
+      return { code: 'bad_message', message: 'exact has the whole channel; choose instruments with filtered' };
+    const fault = selectors.map(faultOf).find((found) => found !== undefined);
+    if (fault !== undefined) return { code: 'bad_message', message: cut(fault) };
+    // Asked before it is looked up: nobody learns the names of what is not theirs.
+    const forbidden = this.#refusal(session, subscription);
+    if (forbidden !== undefined) return forbidden;
+    if (channel.session === 0n) return { code: 'unavailable', message: 'the channel has not begun' };
+    if (subscription.levels > this.#options.levels)
+      return { code: 'bad_message', message: `at most ${this.#options.levels} levels` };
+    if (subscription.selectors === undefined) {
+      subscription.chosen = [];
+      return undefined;
+    }
+    const { chosen, unknown } = choose(selectors, channel.instruments);
+    if (unknown.length > 0)
+      return { code: 'unknown_instrument', message: cut(`unknown: ${unknown.slice(0, 10).join(', ')}`) };
+    subscription.chosen = chosen;
+    return undefined;
+  }
+
+  #refusal(session: GatewaySession, subscription: SubscriptionState) {
+    const { channel, intervalMs, levels, mode, selectors } = subscription;
+    const instruments = selectors === undefined ? 'all' : selectors.map((selector) => this.#nameOf(channel, selector));
+    return session.grant?.refuse({ channel, mode, instruments, levels, intervalMs });
+  }
+
+  #nameOf(channel: number, selector: Selector): string {
+    if (typeof selector === 'string') return selector;
+    const known = this.#channels.get(channel)?.instruments.find(({ instrument }) => instrument === selector);
+    return known?.symbol ?? String(selector);
+  }
+
+  #count(session: GatewaySession, subscription: SubscriptionState): void {
+    const found = this.#nativeOf(session, subscription);
+    if (found === undefined) return;
+    // As far as the socket takes it, nothing is left open.
+    this.#serve(session, true);
+    const counts = found.native.counts(found.client, subscription.id);
+    if (counts !== undefined && session.phase === 'open')
+      this.#send(session, { type: 'counts', id: subscription.id, ...counts });
+  }
+
+  #unsubscribe(session: GatewaySession, subscription: SubscriptionState): void {
+    const found = this.#nativeOf(session, subscription);
+    if (found === undefined) return;
+    this.#serve(session, true);
+    if (session.phase !== 'open') return;
+    const counts = found.native.unsubscribe(found.client, subscription.id);
+    session.subscriptions.delete(subscription.id);
+    this.counters.subscriptions--;
+    if (counts !== undefined) this.#send(session, { type: 'unsubscribed', id: subscription.id, ...counts });
+  }
+
+  #clientOf(session: GatewaySession, channel: ChannelState): number {
+    let client = session.clients.get(channel.channel);
+    if (client === undefined) {
+      client = channel.native.openClient();
+      session.clients.set(channel.channel, client);
+    }
+    return client;
+  }
+
+  #nativeOf(session: GatewaySession, { channel }: SubscriptionState) {
+    const native = this.#channels.get(channel)?.native;
+    const client = session.clients.get(channel);
+    return native === undefined || client === undefined ? undefined : { native, client };
+  }
+
+  #acknowledge(session: GatewaySession, type: 'subscribed' | 'changed', subscription: SubscriptionState): void {
+    const { channel, chosen, id, mode, selectors } = subscription;
+    const instruments = selectors === undefined ? (this.#channels.get(channel)?.instruments ?? []) : chosen;
+    this.#send(session, { type, id, channel, mode, instruments });
+  }
+
+  /** A new session, or definitions that have changed. */
+  #look(channel: ChannelState): void {
+    const { session, definitionsVersion } = channel.native.state();
+    if (session !== channel.session) {
+      channel.session = session;
+      for (const one of this.#subscribers(channel))
+        this.#send(one, { type: 'session', channel: channel.channel, session });
+    }
+    if (definitionsVersion === channel.definitionsVersion) return;
+    channel.definitionsVersion = definitionsVersion;
+    const before = new Map(channel.instruments.map((entry) => [entry.instrument, JSON.stringify(entry)]));
+    channel.instruments = channel.native.definitions().map(entryOf);
+    const news = channel.instruments.filter((entry) => before.get(entry.instrument) !== JSON.stringify(entry));
+    if (news.length === 0) return;
+    for (const session of this.#subscribers(channel)) this.#tellDefinitions(session, channel, news);
+  }
+
+  #subscribers({ channel }: ChannelState): GatewaySession[] {
+    return [...this.#sessions].filter(
+      ({ phase, subscriptions }) =>
+        phase === 'open' && [...subscriptions.values()].some((subscription) => subscription.channel === channel),
+    );
+  }
+
+  /** Tells what concerns the session, and lets its patterns mean the new instruments, too. */
+  #tellDefinitions(session: GatewaySession, channel: ChannelState, news: readonly InstrumentEntry[]): void {
+    const told = new Map<number, InstrumentEntry>();
+    for (const subscription of session.subscriptions.values()) {
+      if (subscription.channel !== channel.channel) continue;
+      const { selectors } = subscription;
+      const { chosen } = selectors === undefined ? { chosen: [...news] } : choose(selectors, news);
+      for (const entry of chosen) told.set(entry.instrument, entry);
+      if (selectors?.some(isPattern) !== true || chosen.length === 0) continue;
+      const known = new Set(subscription.chosen.map(({ instrument }) => instrument));
+      subscription.chosen = choose(selectors, channel.instruments).chosen;
+      if (subscription.chosen.every(({ instrument }) => known.has(instrument))) continue;
+      channel.native.change(this.#clientOf(session, channel), subscription.id, requestOf(subscription, 0n));
+      this.#acknowledge(session, 'changed', subscription);
+    }
+    if (told.size > 0)
+      this.#send(session, { type: 'definitions', channel: channel.channel, instruments: [...told.values()] });
+  }
+
+  #next(): GatewaySession | undefined {
+    this.#turn ??= this.#sessions.values();
+    let next = this.#turn.next();
+    if (next.done) {
+      this.#turn = this.#sessions.values();
+      next = this.#turn.next();
+    }
+    return next.done ? undefined : next.value;
+  }
+
+  /** True where something was sent. */
+  #serve(session: GatewaySession, flush: boolean): boolean {
+    let sent = false;
+    for (const [channel, client] of session.clients) {
+      const native = this.#channels.get(channel)?.native;
+      for (let frames = 0; native !== undefined && frames < frames_per_visit; frames++) {
+        if (!this.#hasRoom(session)) return sent;
+        const composed = native.compose(client, this.#out, flush);
+        const bytes = composed % 2 ** 32;
+        if (bytes > 0) {
+          sent = true;
+          this.counters.frames++;
+          this.counters.bytes += bytes;
+          session.socket.sendFrame(this.#out.subarray(0, bytes));
+        }
+        if (!this.#tellSlow(session, native)) return sent;
+        if (composed < 2 ** 32) break;
+      }
+    }
+    return sent;
+  }
+
+  #hasRoom(session: GatewaySession): boolean {
+    if (session.phase !== 'open') return false;
+    if (!session.blocked) session.blocked = session.socket.buffered() > this.#options.bufferedBytes;
+    else if (session.socket.buffered() === 0) session.blocked = false;
+    return !session.blocked;
+  }
+
+  /** False: the session is closed. */
+  #tellSlow(session: GatewaySession, native: NativeGateway): boolean {
+    for (const { did, sequence, subscription: id } of native.takeSlow()) {
+      if (did === 'disconnect') {
+        this.counters.slowDisconnected++;
+        this.#error(session, { id, code: 'too_slow', message: `the last number sent is ${sequence}` });
+        this.#close(session, close_codes.too_slow, `too slow: ${sequence}`);
+        return false;
+      }
+      const subscription = session.subscriptions.get(id);
+      if (did === 'conflate') {
+        this.counters.slowConflated++;
+        if (subscription !== undefined) subscription.mode = 'depth';
+      } else this.counters.slowResnapshot++;
+      this.#send(session, { type: 'slow', id, did: did === 'conflate' ? 'conflated' : 'resnapshot', sequence });
+    }
+    return true;
+  }
+
+  /** One who takes nothing is not served, so that what it misses has to be looked for. */
+  #checkBlocked(session: GatewaySession): void {
+    for (const [channel, client] of [...session.clients]) {
+      const native = this.#channels.get(channel)?.native;
+      if (native?.check(client) === true && !this.#tellSlow(session, native)) return;
+    }
+  }
+
+  #invalid(session: GatewaySession, fault: string): void {
+    session.invalid++;
+    this.#error(session, { code: 'bad_message', message: cut(fault) });
+    if (session.phase === 'new' || session.invalid >= invalid_max)
+      this.#close(session, close_codes.bad_message, 'bad message');
+  }
+
+  #error(session: GatewaySession, error: { id?: number; code: ErrorCode; message: string; waitMs?: number }): void {
+    this.counters.errors[error.code] = (this.counters.errors[error.code] ?? 0) + 1;
+    this.#send(session, { type: 'error', ...error });
+  }
+
+  #send(session: GatewaySession, message: GatewayMessage): void {
+    if (session.phase !== 'closed') session.socket.sendText(textOf(message));
+  }
+
+  #close(session: GatewaySession, code: number, reason: string): void {
+    if (session.phase === 'closed') return;
+    this.closed(session);
+    session.socket.end(code, reason);
+  }
+}
+
+function requestOf(subscription: SubscriptionState, resume: bigint): NativeGatewayRequest {
+  const { chosen, intervalMs, levels, mode, onSlow, selectors } = subscription;
+  return {
+    mode: mode === 'bbo' ? 'depth' : mode,
+    instruments: selectors === undefined ? null : Uint32Array.from(chosen, ({ instrument }) => instrument),
+    levels: mode === 'bbo' ? 1 : levels,
+    intervalMs,
+    onSlow,
+    resume,
+  };
+}
