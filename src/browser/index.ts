@@ -1,0 +1,31 @@
+/** depthcast in a browser: a client of the WebSocket gateway, with the books of the native one. docs/browser.md. */
+export type {
+  Bbo,
+  Depth,
+  InstrumentStateName,
+  Level,
+  QueuedOrder,
+  SequenceRange,
+  SideName,
+  StatusName,
+} from '../book_types.js';
+export { formatDecimal, parseDecimal } from '../decimal.js';
+export {
+  GatewayClient,
+  type GatewayClientEvents,
+  type GatewayClientOptions,
+  type GatewayState,
+  type SocketLike,
+} from './gateway_client.js';
+export type { Print } from './prints.js';
+export type {
+  ChangeOptions,
+  GatewayCounts,
+  GatewayInstrument,
+  GatewayMode,
+  OnSlow,
+  SubscribeOptions,
+} from './protocol.js';
+export type { SessionFigures } from './session_state.js';
+export { GatewayError, type StreamLimits, type StreamState } from './stream.js';
+export { Subscription } from './subscription.js';

@@ -1,0 +1,187 @@
+/** The text messages of docs/gateway.md: what goes out, and what comes in, checked. */
+
+export const gateway_version = 1;
+
+export type GatewayMode = 'exact' | 'filtered' | 'depth' | 'bbo' | 'trades';
+export type OnSlow = 'conflate' | 'snapshot' | 'disconnect';
+
+export interface SubscribeOptions {
+  channel: number;
+  mode: GatewayMode;
+  /** Symbols, patterns with * and ?, or numbers; absent: all. */
+  instruments?: readonly (string | number)[];
+  /** `depth` only; 10 unless given. */
+  levels?: number;
+  /** Conflated modes only; 0: on each change. */
+  intervalMs?: number;
+  onSlow?: OnSlow;
+}
+
+export type ChangeOptions = Partial<Omit<SubscribeOptions, 'channel'>>;
+
+export type ClientMessage =
+  | { type: 'hello'; versions: number[]; token?: string; client?: string }
+  | ({ type: 'subscribe'; id: number; resume?: { session: string; sequence: string } } & SubscribeOptions)
+  | ({ type: 'change'; id: number } & ChangeOptions)
+  | { type: 'unsubscribe'; id: number }
+  | { type: 'count'; id: number }
+  | { type: 'ping'; time: number };
+
+export interface GatewayInstrument {
+  instrument: number;
+  symbol: string;
+  priceExponent: number;
+  quantityExponent: number;
+}
+
+/** What became of a subscription's messages, as the gateway counts them. */
+export interface GatewayCounts {
+  published: number;
+  sent: number;
+  conflated: number;
+  refused: number;
+  /** What the next frames will cover. */
+  pending: number;
+  sequence: number;
+}
+
+export type ServerMessage =
+  | { type: 'welcome' }
+  | { type: 'subscribed' | 'changed'; id: number; sequence: number; instruments: GatewayInstrument[] | undefined }
+  | ({ type: 'counts' | 'unsubscribed'; id: number } & GatewayCounts)
+  | { type: 'error'; id: number | undefined; code: string; message: string; waitMs: number }
+  | { type: 'definitions'; channel: number; instruments: GatewayInstrument[] }
+  | { type: 'session'; channel: number; session: bigint }
+  | { type: 'slow'; id: number; did: 'conflated' | 'resnapshot'; sequence: number }
+  | { type: 'goodbye'; code: number | string; reason: string; reconnectMs: number; url: string | undefined }
+  | { type: 'pong' };
+
+/** Bytes of a text message, instruments of one message. */
+export const text_max = 16 << 20;
+const instruments_max = 1 << 20;
+
+class Malformed extends Error {}
+
+type Fields = Record<string, unknown>;
+
+function isFields(value: unknown): value is Fields {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function whole(fields: Fields, name: string, max = Number.MAX_SAFE_INTEGER): number {
+  const value = fields[name];
+  if (typeof value !== 'number' || !Number.isInteger(value) || Math.abs(value) > max)
+    throw new Malformed(`${name} is ${JSON.stringify(value)}, expected a whole number`);
+  return value;
+}
+
+/** A 64-bit number: decimal text; a plain number where it is exact. */
+function decimal(fields: Fields, name: string): bigint {
+  const value = fields[name];
+  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return BigInt(value);
+  if (typeof value === 'string' && /^\d{1,20}$/.test(value)) return BigInt(value);
+  throw new Malformed(`${name} is ${JSON.stringify(value)}, expected a decimal number`);
+}
+
+function exact(fields: Fields, name: string): number {
+  const value = Number(decimal(fields, name));
+  if (!Number.isSafeInteger(value)) throw new Malformed(`${name} is beyond 2^53`);
+  return value;
+}
+
+function text(fields: Fields, name: string): string {
+  const value = fields[name];
+  if (typeof value !== 'string') throw new Malformed(`${name} is ${JSON.stringify(value)}, expected text`);
+  return value;
+}
+
+function instruments(value: unknown): GatewayInstrument[] {
+  if (!Array.isArray(value) || value.length > instruments_max) throw new Malformed('instruments is no list');
+  return value.map((one: unknown) => {
+    if (!isFields(one)) throw new Malformed('an instrument is no object');
+    return {
+      instrument: whole(one, 'instrument', 0xffff_ffff),
+      symbol: text(one, 'symbol'),
+      priceExponent: whole(one, 'priceExponent', 128),
+      quantityExponent: whole(one, 'quantityExponent', 128),
+    };
+  });
+}
+
+function counts(fields: Fields): GatewayCounts {
+  return {
+    published: exact(fields, 'published'),
+    sent: exact(fields, 'sent'),
+    conflated: exact(fields, 'conflated'),
+    refused: exact(fields, 'refused'),
+    pending: fields.pending === undefined ? 0 : exact(fields, 'pending'),
+    sequence: exact(fields, 'sequence'),
+  };
+}
+
+function goodbye(fields: Fields): ServerMessage {
+  const code = fields.code;
+  return {
+    type: 'goodbye',
+    code: typeof code === 'string' ? code : whole(fields, 'code'),
+    reason: text(fields, 'reason'),
+    reconnectMs: Math.max(0, whole(fields, 'reconnectMs')),
+    url: fields.url === undefined ? undefined : text(fields, 'url'),
+  };
+}
+
+function messageOf(fields: Fields): ServerMessage | undefined {
+  const { type } = fields;
+  switch (type) {
+    case 'welcome':
+      if (whole(fields, 'version') !== gateway_version) throw new Malformed('version is not 1');
+      return { type };
+    case 'subscribed':
+    case 'changed': {
+      const listed = fields.instruments;
+      return {
+        type,
+        id: whole(fields, 'id'),
+        sequence: exact(fields, 'sequence'),
+        instruments: listed === undefined ? undefined : instruments(listed),
+      };
+    }
+    case 'counts':
+    case 'unsubscribed':
+      return { type, id: whole(fields, 'id'), ...counts(fields) };
+    case 'error':
+      return {
+        type,
+        id: fields.id === undefined ? undefined : whole(fields, 'id'),
+        code: text(fields, 'code'),
+        message: fields.message === undefined ? '' : text(fields, 'message'),
+        waitMs: fields.waitMs === undefined ? 0 : Math.max(0, whole(fields, 'waitMs')),
+      };
+    case 'definitions':
+      return { type, channel: whole(fields, 'channel'), instruments: instruments(fields.instruments) };
+    case 'session':
+      return { type, channel: whole(fields, 'channel'), session: decimal(fields, 'session') };
+    case 'slow': {
+      const did = text(fields, 'did');
+      if (did !== 'conflated' && did !== 'resnapshot') throw new Malformed(`did is "${did}"`);
+      return { type, id: whole(fields, 'id'), did, sequence: exact(fields, 'sequence') };
+    }
+    case 'goodbye':
+      return goodbye(fields);
+    case 'pong':
+      return { type };
+    default:
+      return undefined;
+  }
+}
+
+/** What a text says; undefined: a type of a later version; a string: what is wrong with it. Never throws. */
+export function parseServerMessage(message: string): ServerMessage | string | undefined {
+  if (message.length > text_max) return 'too long';
+  try {
+    const parsed: unknown = JSON.parse(message);
+    return isFields(parsed) ? messageOf(parsed) : 'no object';
+  } catch (error) {
+    return error instanceof Error ? error.message : 'no JSON';
+  }
+}

@@ -1,0 +1,445 @@
+/**
+ * A gateway session that lives as long as the client: hello, subscriptions, reconnecting with what is held, goodbye. Pure:
+ * what the socket brings in, what it is to do out, time in ms and chance passed in.
+ */
+import { eachBlock, FrameReader } from './frame_reader.js';
+import { PacketReader } from './packet_reader.js';
+import {
+  type ClientMessage,
+  gateway_version,
+  parseServerMessage,
+  type ServerMessage,
+  type SubscribeOptions,
+} from './protocol.js';
+import { type AnewReason, GatewayError, Stream, type StreamHost, type StreamLimits } from './stream.js';
+
+export interface SessionOptions {
+  url: string;
+  token: string;
+  /** Name for the operator. */
+  client: string;
+  /** Without an answer for so long, the connection is given up. */
+  timeoutMs: number;
+  /** Said so often, so that neither side takes the other for dead. */
+  pingMs: number;
+  backoffMs: number;
+  backoffMsMax: number;
+  limits: StreamLimits;
+  /** 0 … 1. */
+  random: () => number;
+}
+
+export type Action = { do: 'connect'; url: string } | { do: 'disconnect'; code: number } | { do: 'send'; text: string };
+
+/** What the client is told besides what the streams tell. */
+export interface SessionHost extends Omit<StreamHost, 'send' | 'wantAnew' | 'limits'> {
+  onLink(connected: boolean): void;
+  onError(error: GatewayError, stream: Stream | undefined): void;
+  onDefinitions(channel: number, stream: Stream): void;
+  onSlow(stream: Stream, did: 'conflated' | 'resnapshot'): void;
+  onGoodbye(reason: string, reconnectMs: number): void;
+  /** Bytes that are not what they should be: the name of the fault. */
+  onFault(fault: string): void;
+}
+
+export interface SessionFigures {
+  connects: number;
+  /** Frames and packets that were refused, texts that were not understood. */
+  faults: number;
+  packets: number;
+  frames: number;
+  bytes: number;
+  snapshotsAsked: number;
+}
+
+type Link = 'off' | 'down' | 'connecting' | 'greeting' | 'ready';
+
+/** Worth asking again later; any other error ends the subscription. */
+const passing_codes = new Set(['unavailable', 'rate_limited', 'too_many']);
+/** Closed with these: to come back would change nothing. */
+const final_codes = new Set([4001, 4003]);
+const faults_max = 16;
+
+/** Threads: one. Every call returns what is to be done, in order; deadline() tells when tick() is due. */
+export class SessionState {
+  readonly streams = new Map<number, Stream>();
+  readonly figures: SessionFigures = { connects: 0, faults: 0, packets: 0, frames: 0, bytes: 0, snapshotsAsked: 0 };
+  readonly #options: SessionOptions;
+  readonly #host: SessionHost;
+  readonly #packet = new PacketReader();
+  readonly #frame = new FrameReader();
+  #link: Link = 'off';
+  #url: string;
+  #now = 0;
+  #connect_ms = 0;
+  #attempts = 0;
+  #greeting_ms = 0;
+  #heard_ms = 0;
+  #ping_ms = 0;
+  #faults = 0;
+  #id = 0;
+  /** When streams want to begin anew, and when those that were refused are asked for again. */
+  readonly #anew = new Map<Stream, { due_ms: number; attempts: number; wanted: boolean }>();
+  readonly #again = new Map<Stream, number>();
+  #actions: Action[] = [];
+
+  constructor(options: SessionOptions, host: SessionHost) {
+    this.#options = options;
+    this.#host = host;
+    this.#url = options.url;
+  }
+
+  get connected(): boolean {
+    return this.#link === 'ready';
+  }
+
+  start(now: number): Action[] {
+    this.#link = 'down';
+    return this.tick(now);
+  }
+
+  stop(now: number): Action[] {
+    this.#now = now;
+    if (this.#link !== 'off' && this.#link !== 'down') this.#actions.push({ do: 'disconnect', code: 1000 });
+    this.#link = 'off';
+    for (const stream of this.streams.values()) stream.abandon(new Error('the client was closed'));
+    return this.#finish();
+  }
+
+  /** Granted as soon as there is a gateway. Throws RangeError where there are too many. */
+  subscribe(options: SubscribeOptions, now: number): { stream: Stream; actions: Action[] } {
+    this.#now = now;
+    const stream = new Stream(this.#nextId(), options, {
+      ...this.#host,
+      limits: this.#options.limits,
+      send: (message) => this.#send(message),
+      wantAnew: (one, reason) => this.#wantAnew(one, reason),
+    });
+    this.streams.set(stream.id, stream);
+    if (this.#link === 'ready') stream.subscribe();
+    return { stream, actions: this.#finish() };
+  }
+
+  /** What `ask` sends is among the actions. The socket must be ready. */
+  request<Answer>(ask: () => Answer, now: number): { answer: Answer; actions: Action[] } {
+    this.#now = now;
+    const answer = ask();
+    return { answer, actions: this.#finish() };
+  }
+
+  opened(now: number): Action[] {
+    this.#now = now;
+    if (this.#link !== 'connecting') return this.#finish();
+    this.#link = 'greeting';
+    this.#greeting_ms = now;
+    this.#heard_ms = now;
+    this.#faults = 0;
+    const { token, client } = this.#options;
+    this.#send({
+      type: 'hello',
+      versions: [gateway_version],
+      ...(token !== '' && { token }),
+      ...(client !== '' && { client }),
+    });
+    return this.#finish();
+  }
+
+  closed(code: number, now: number): Action[] {
+    this.#now = now;
+    if (this.#link === 'off') return this.#finish();
+    this.#drop();
+    if (final_codes.has(code)) {
+      this.#link = 'off';
+      this.#host.onError(
+        new GatewayError(code === 4003 ? 'unauthorised' : 'bad_version', `closed (${code})`),
+        undefined,
+      );
+    }
+    return this.#finish();
+  }
+
+  text(text: string, now: number): Action[] {
+    this.#hear(text.length, now);
+    const message = parseServerMessage(text);
+    if (typeof message === 'string') this.#fault(`text: ${message}`);
+    else if (message !== undefined) this.#take(message);
+    return this.#finish();
+  }
+
+  /** The bytes must stay as they are until the call returns. */
+  binary(bytes: Uint8Array, now: number): Action[] {
+    this.#hear(bytes.byteLength, now);
+    const fault = eachBlock(
+      bytes,
+      (block) => this.#takePacket(block),
+      (block) => this.#takeFrame(block),
+    );
+    if (fault !== undefined) this.#fault(`block: ${fault}`);
+    return this.#finish();
+  }
+
+  tick(now: number): Action[] {
+    this.#now = now;
+    const { timeoutMs, pingMs } = this.#options;
+    if (this.#link === 'down' && now >= this.#connect_ms) {
+      this.#link = 'connecting';
+      this.#greeting_ms = now;
+      this.figures.connects++;
+      this.#actions.push({ do: 'connect', url: this.#url });
+    }
+    const is_late = (this.#link === 'connecting' || this.#link === 'greeting') && now - this.#greeting_ms >= timeoutMs;
+    const is_silent = this.#link === 'ready' && now - this.#heard_ms >= pingMs + timeoutMs;
+    if (is_late || is_silent) {
+      this.#actions.push({ do: 'disconnect', code: 4000 });
+      this.#drop();
+    }
+    if (this.#link === 'ready') this.#work(pingMs);
+    return this.#finish();
+  }
+
+  /** When tick() is due; undefined: when something happens. */
+  deadline(): number | undefined {
+    const { timeoutMs, pingMs } = this.#options;
+    switch (this.#link) {
+      case 'off':
+        return undefined;
+      case 'down':
+        return this.#connect_ms;
+      case 'connecting':
+      case 'greeting':
+        return this.#greeting_ms + timeoutMs;
+      default: {
+        const wanted = [...this.#anew.values()].filter((anew) => anew.wanted).map(({ due_ms }) => due_ms);
+        return Math.min(this.#ping_ms, this.#heard_ms + pingMs + timeoutMs, ...wanted, ...this.#again.values());
+      }
+    }
+  }
+
+  #work(ping_ms: number): void {
+    if (this.#now >= this.#ping_ms) {
+      this.#ping_ms = this.#now + ping_ms;
+      this.#send({ type: 'ping', time: Math.floor(this.#now) });
+    }
+    for (const [stream, anew] of this.#anew) {
+      if (!anew.wanted || this.#now < anew.due_ms) continue;
+      anew.wanted = false;
+      anew.due_ms = this.#now + this.#backoff(anew.attempts++);
+      this.figures.snapshotsAsked++;
+      stream.askAnew();
+    }
+    for (const [stream, due_ms] of this.#again) {
+      if (this.#now < due_ms) continue;
+      this.#again.delete(stream);
+      stream.subscribe();
+    }
+  }
+
+  #take(message: ServerMessage): void {
+    if (message.type === 'welcome') {
+      this.#greet();
+      return;
+    }
+    if (message.type === 'error') {
+      this.#takeError(message);
+      return;
+    }
+    if (message.type === 'goodbye') {
+      this.#leave(message);
+      return;
+    }
+    if (this.#link !== 'ready') {
+      this.#fault(`${message.type} before welcome`);
+      return;
+    }
+    switch (message.type) {
+      case 'definitions':
+        this.#eachOf(message.channel, (stream) => {
+          stream.onDefinitions(message.instruments);
+          this.#host.onDefinitions(message.channel, stream);
+        });
+        return;
+      case 'session':
+        this.#eachOf(message.channel, (stream) => stream.onNewSession(message.session));
+        return;
+      case 'pong':
+        return;
+      default:
+        this.#takeAnswer(message);
+        return;
+    }
+  }
+
+  #takeAnswer(message: Extract<ServerMessage, { id: number; sequence: number }>): void {
+    const stream = this.streams.get(message.id);
+    if (stream === undefined) {
+      this.#fault(`${message.type} of an unknown id`);
+      return;
+    }
+    switch (message.type) {
+      case 'subscribed':
+        stream.onGranted('subscribe', message.instruments);
+        this.#host.onDefinitions(stream.options.channel, stream);
+        return;
+      case 'changed':
+        stream.onGranted('change', message.instruments);
+        return;
+      case 'counts':
+        stream.onCounts('count', message);
+        return;
+      case 'unsubscribed':
+        stream.onCounts('unsubscribe', message);
+        this.#forget(stream);
+        return;
+      default:
+        stream.onSlow(message.did);
+        this.#host.onSlow(stream, message.did);
+        return;
+    }
+  }
+
+  #greet(): void {
+    if (this.#link !== 'greeting') {
+      this.#fault('welcome twice');
+      return;
+    }
+    this.#link = 'ready';
+    this.#attempts = 0;
+    this.#ping_ms = this.#now + this.#options.pingMs;
+    this.#host.onLink(true);
+    for (const stream of this.streams.values()) stream.subscribe();
+  }
+
+  #takeError({ id, code, message, waitMs }: Extract<ServerMessage, { type: 'error' }>): void {
+    const error = new GatewayError(code, message);
+    const stream = id === undefined ? undefined : this.streams.get(id);
+    const kind = stream?.requestKind;
+    stream?.onError(error);
+    if (stream !== undefined && kind === 'subscribe') {
+      if (passing_codes.has(code)) this.#again.set(stream, this.#now + waitMs + this.#backoff(this.#attempts));
+      else {
+        stream.abandon(error);
+        this.#forget(stream);
+      }
+    }
+    if (stream !== undefined && kind === 'change' && stream.state === 'stale') this.#wantAnew(stream, 'digest');
+    this.#host.onError(error, stream);
+  }
+
+  #leave({ reason, reconnectMs, url }: Extract<ServerMessage, { type: 'goodbye' }>): void {
+    if (url !== undefined && mayGoTo(this.#options.url, url)) this.#url = url;
+    this.#host.onGoodbye(reason, reconnectMs);
+    this.#actions.push({ do: 'disconnect', code: 1000 });
+    this.#drop();
+    // All clients were told the same: some chance keeps them apart.
+    this.#connect_ms = this.#now + reconnectMs + this.#options.random() * this.#options.backoffMs;
+  }
+
+  #takePacket(block: Uint8Array): void {
+    this.figures.packets++;
+    const status = this.#packet.read(block);
+    if (status !== 'ok') {
+      this.#fault(`packet: ${status}`);
+      return;
+    }
+    this.#eachOf(this.#packet.channel, (stream) => stream.onPacket(this.#packet));
+  }
+
+  #takeFrame(block: Uint8Array): void {
+    this.figures.frames++;
+    const status = this.#frame.read(block);
+    if (status !== 'ok') {
+      this.#fault(`frame: ${status}`);
+      return;
+    }
+    const stream = this.streams.get(this.#frame.subscription);
+    // Of one that was just given up.
+    if (stream === undefined || stream.options.channel !== this.#frame.channel) return;
+    stream.onFrame(this.#frame);
+  }
+
+  #eachOf(channel: number, use: (stream: Stream) => void): void {
+    for (const stream of this.streams.values()) if (stream.options.channel === channel) use(stream);
+  }
+
+  #wantAnew(stream: Stream, _reason: AnewReason): void {
+    const anew = this.#anew.get(stream) ?? { due_ms: this.#now, attempts: 0, wanted: false };
+    // What has been well for long begins with short waits again.
+    if (this.#now - anew.due_ms > 2 * this.#options.backoffMsMax) {
+      anew.attempts = 0;
+      anew.due_ms = this.#now;
+    }
+    anew.wanted = true;
+    this.#anew.set(stream, anew);
+  }
+
+  #forget(stream: Stream): void {
+    this.streams.delete(stream.id);
+    this.#anew.delete(stream);
+    this.#again.delete(stream);
+  }
+
+  #hear(bytes: number, now: number): void {
+    this.#now = now;
+    this.#heard_ms = now;
+    this.figures.bytes += bytes;
+  }
+
+  // A gateway that says nonsense again and again is left.
+  #fault(fault: string): void {
+    this.figures.faults++;
+    this.#host.onFault(fault);
+    if (++this.#faults < faults_max || this.#link === 'down' || this.#link === 'off') return;
+    this.#actions.push({ do: 'disconnect', code: 4000 });
+    this.#drop();
+  }
+
+  // The socket is gone, or given up.
+  #drop(): void {
+    if (this.#link === 'down' || this.#link === 'off') return;
+    const was_ready = this.#link === 'ready';
+    this.#link = 'down';
+    this.#connect_ms = this.#now + this.#backoff(this.#attempts++);
+    this.#again.clear();
+    this.#anew.clear();
+    if (was_ready) this.#host.onLink(false);
+    const error = new Error('the connection to the gateway was lost');
+    for (const stream of this.streams.values()) stream.onClosed(error);
+    // What could not be reached elsewhere is looked for at home.
+    if (this.#attempts > 2) this.#url = this.#options.url;
+  }
+
+  /** Doubles with every attempt, up to the greatest; half of it is chance, so that not all come back at once. */
+  #backoff(attempts: number): number {
+    const { backoffMs, backoffMsMax, random } = this.#options;
+    const full = Math.min(backoffMsMax, backoffMs * 2 ** Math.min(attempts, 30));
+    return full / 2 + (random() * full) / 2;
+  }
+
+  #nextId(): number {
+    if (this.streams.size >= 65_535) throw new RangeError('there are 65,535 subscriptions already');
+    do this.#id = (this.#id % 65_535) + 1;
+    while (this.streams.has(this.#id));
+    return this.#id;
+  }
+
+  #send(message: ClientMessage): void {
+    this.#actions.push({ do: 'send', text: JSON.stringify(message) });
+  }
+
+  #finish(): Action[] {
+    if (this.#link === 'ready') this.#work(this.#options.pingMs);
+    const actions = this.#actions;
+    this.#actions = [];
+    return actions;
+  }
+}
+
+/** A gateway may send its clients elsewhere, but not from TLS to none. */
+function mayGoTo(from: string, to: string): boolean {
+  try {
+    const [before, after] = [new URL(from).protocol, new URL(to).protocol];
+    return after === 'wss:' || (after === 'ws:' && before === 'ws:');
+  } catch {
+    return false;
+  }
+}

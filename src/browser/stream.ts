@@ -1,0 +1,482 @@
+/**
+ * One subscription: what was asked for, what the gateway has granted, and the books or windows that come of it. Pure:
+ * messages, packets and frames in; requests and news out through its host. Time in ms is passed in.
+ */
+import { DepthWindow } from './depth_window.js';
+import { depth_entry_bytes, type FrameReader, frame_payloads } from './frame_reader.js';
+import { bigintOf } from './int64.js';
+import { applyFiltered, applyPacket, learnPacket, sequenceAt } from './packet_applier.js';
+import { type PacketReader, payloads } from './packet_reader.js';
+import { type Print, readPrints } from './prints.js';
+import type { ChangeOptions, ClientMessage, GatewayCounts, GatewayInstrument, SubscribeOptions } from './protocol.js';
+import { Replica } from './replica.js';
+import { SnapshotAssembler } from './snapshot_assembler.js';
+import { StreamCounts } from './stream_counts.js';
+
+/**
+ * `connecting`: not granted yet; `recovering`: a snapshot or full frames are on their way; `synchronized`: books or windows
+ * are the gateway's, proved by a digest or hash; `stale`: some may be wrong.
+ */
+export type StreamState = 'connecting' | 'recovering' | 'synchronized' | 'stale';
+
+/** Bounds of memory. */
+export interface StreamLimits {
+  orders: number;
+  instruments: number;
+  snapshotBytes: number;
+}
+
+/** Why a snapshot or full frames were asked for. */
+export type AnewReason = 'digest' | 'gap' | 'snapshot_refused' | 'window';
+
+export interface StreamHost {
+  readonly limits: StreamLimits;
+  send(message: ClientMessage): void;
+  /** The stream wants to begin anew; askAnew() is to be called, at once or later. */
+  wantAnew(stream: Stream, reason: AnewReason): void;
+  onState(stream: Stream, state: StreamState, previous: StreamState): void;
+  onSession(stream: Stream, session: bigint): void;
+  onSnapshot(stream: Stream, sequence: number): void;
+  onSnapshotRefused(stream: Stream, reason: string): void;
+  onMismatch(stream: Stream, sequence: number): void;
+  onDepth(stream: Stream, instruments: readonly number[]): void;
+  onPrints(stream: Stream, prints: readonly Print[]): void;
+  /** Messages that were applied to the books. */
+  onUpdates(stream: Stream, first: number, last: number): void;
+  onCountMismatch(stream: Stream, fault: string): void;
+}
+
+interface Request {
+  kind: 'subscribe' | 'change' | 'count' | 'unsubscribe';
+  change: ChangeOptions | undefined;
+  settle: (answer: GatewayCounts | undefined) => void;
+  refuse: (error: Error) => void;
+}
+
+const levels_default = 10;
+const slow_levels = 10;
+
+/** An answer `error` of the gateway. */
+export class GatewayError extends Error {
+  constructor(
+    readonly code: string,
+    message: string,
+  ) {
+    super(message === '' ? code : `${code}: ${message}`);
+  }
+}
+
+/** Threads: one. */
+export class Stream {
+  /** As the gateway has granted them. */
+  options: SubscribeOptions;
+  state: StreamState = 'connecting';
+  /** 0: nothing of one has come yet. */
+  session = 0n;
+  /** The last number that was applied or covered. */
+  sequence = 0;
+  /** Those that the gateway has named, by number. */
+  readonly instruments = new Map<number, GatewayInstrument>();
+  /** `exact` and `filtered`. */
+  replica: Replica | undefined;
+  /** `depth` and `bbo`, by instrument. */
+  readonly windows = new Map<number, DepthWindow>();
+  counts = new StreamCounts();
+  /** askAnew() was called, and nothing answers it yet. */
+  anewAsked = false;
+
+  /** Settles when it is granted for the first time; rejects where it never will be. */
+  readonly ready: Promise<void>;
+  #settleReady!: () => void;
+  #refuseReady!: (error: Error) => void;
+  readonly #requests: Request[] = [];
+  #assembler: SnapshotAssembler | undefined;
+  /** Instruments whose full window has not come. */
+  readonly #awaited = new Set<number>();
+  #resuming = false;
+  #adopting = true;
+  /** Nothing has been counted since the first snapshot, or the last session's end. */
+  #counting = false;
+  #granted = false;
+  #mismatches = 0;
+
+  constructor(
+    readonly id: number,
+    options: SubscribeOptions,
+    private readonly host: StreamHost,
+  ) {
+    this.options = options;
+    this.ready = new Promise((settle, refuse) => {
+      this.#settleReady = settle;
+      this.#refuseReady = refuse;
+    });
+    // Whoever does not wait for it learns of it by the event `error`.
+    this.ready.catch(() => {});
+  }
+
+  get isPackets(): boolean {
+    return this.options.mode === 'exact' || this.options.mode === 'filtered';
+  }
+
+  get isDepth(): boolean {
+    return this.options.mode === 'depth' || this.options.mode === 'bbo';
+  }
+
+  /** Takes packets of the wire: those of an exact subscription, and snapshots. */
+  get isCollecting(): boolean {
+    return this.#assembler !== undefined;
+  }
+
+  get levels(): number {
+    return this.options.mode === 'bbo' ? 1 : (this.options.levels ?? levels_default);
+  }
+
+  /** What an answer is expected to first. */
+  get requestKind(): Request['kind'] | undefined {
+    return this.#requests[0]?.kind;
+  }
+
+  /** On a new socket. */
+  subscribe(): void {
+    this.#resuming = this.options.mode === 'exact' && this.replica !== undefined && this.sequence > 0;
+    const { id, session, sequence } = this;
+    const resume = this.#resuming ? { resume: { session: String(session), sequence: String(sequence) } } : {};
+    this.#ask('subscribe', { type: 'subscribe', id, ...this.options, ...resume }).then(
+      () => this.#settleReady(),
+      () => {},
+    );
+  }
+
+  /** It will never be granted. */
+  abandon(error: Error): void {
+    this.#refuseReady(error);
+    for (const request of this.#requests.splice(0)) request.refuse(error);
+  }
+
+  change(change: ChangeOptions): Promise<void> {
+    return this.#ask('change', { type: 'change', id: this.id, ...change }, change).then(() => {});
+  }
+
+  /** Begins anew as it is. */
+  askAnew(): void {
+    this.anewAsked = true;
+    this.#ask('change', { type: 'change', id: this.id }, {}).catch(() => {
+      this.anewAsked = false;
+    });
+  }
+
+  count(): Promise<GatewayCounts> {
+    return this.#ask('count', { type: 'count', id: this.id }) as Promise<GatewayCounts>;
+  }
+
+  unsubscribe(): Promise<GatewayCounts> {
+    return this.#ask('unsubscribe', { type: 'unsubscribe', id: this.id }) as Promise<GatewayCounts>;
+  }
+
+  /** Answers come in the order of the requests. */
+  onGranted(kind: 'subscribe' | 'change', instruments: GatewayInstrument[] | undefined): void {
+    const request = this.#answered(kind);
+    const change = request?.change ?? {};
+    const is_same = Object.keys(change).every((name) => name === 'onSlow' || name === 'intervalMs');
+    if (kind === 'subscribe') this.counts = new StreamCounts();
+    if (kind === 'subscribe') this.#counting = false;
+    else if (!is_same) this.counts.comparable = false;
+    this.options = { ...this.options, ...change };
+    if (instruments !== undefined) this.#nameInstruments(instruments);
+    this.#granted = true;
+    this.anewAsked = false;
+    this.#adopting = true;
+    const keeps_going = kind === 'change' && is_same && Object.keys(change).length > 0;
+    if (!keeps_going) this.#begin();
+    request?.settle(undefined);
+  }
+
+  onCounts(kind: 'count' | 'unsubscribe', counts: GatewayCounts): void {
+    const fault = this.counts.fault(counts);
+    if (fault !== undefined) this.host.onCountMismatch(this, fault);
+    this.#answered(kind)?.settle(counts);
+  }
+
+  onError(error: GatewayError): void {
+    const request = this.#requests.shift();
+    if (request?.kind === 'change') this.anewAsked = false;
+    request?.refuse(error);
+  }
+
+  onDefinitions(instruments: readonly GatewayInstrument[]): void {
+    for (const one of instruments) {
+      const is_chosen = this.options.instruments === undefined || this.instruments.has(one.instrument);
+      if (is_chosen) this.instruments.set(one.instrument, one);
+    }
+  }
+
+  onNewSession(session: bigint): void {
+    if (session === this.session) return;
+    this.#adopt(session);
+    this.#begin();
+  }
+
+  onSlow(did: 'conflated' | 'resnapshot'): void {
+    if (did === 'conflated' && this.isPackets) {
+      this.options = { ...this.options, mode: 'depth', levels: slow_levels, intervalMs: 100 };
+      this.counts.comparable = false;
+      this.#begin();
+    } else if (did === 'resnapshot' && this.isPackets) this.#collect();
+  }
+
+  /** The socket is gone: what was not answered never will be. */
+  onClosed(error: Error): void {
+    this.#granted = false;
+    this.anewAsked = false;
+    this.#assembler = undefined;
+    for (const request of this.#requests.splice(0)) if (request.kind !== 'subscribe') request.refuse(error);
+    this.#changeState(this.state === 'connecting' ? 'connecting' : 'recovering');
+  }
+
+  /** Of the same channel: live ones of an exact subscription, and those of a snapshot that is waited for. */
+  onPacket(packet: PacketReader): void {
+    if (!this.#granted || !this.isPackets || !this.#ofSession(packet)) return;
+    const is_snapshot = packet.payload === payloads.snapshot;
+    if (is_snapshot && this.#assembler === undefined && this.options.mode === 'exact') this.#collect();
+    const replica = this.replica as Replica;
+    if (packet.count === 0) {
+      if (this.#assembler !== undefined && packet.payload !== payloads.heartbeat) this.#offer(packet);
+      else if (this.options.mode === 'exact') learnPacket(packet, replica);
+      this.#checkBooks();
+      return;
+    }
+    if (this.options.mode === 'exact') this.#applyExact(packet, replica);
+  }
+
+  onFrame(frame: FrameReader): void {
+    if (!this.#granted || !this.#ofSession(frame)) return;
+    if (frame.payload === frame_payloads.depth && this.isDepth) this.#applyDepth(frame);
+    else if (frame.payload === frame_payloads.prints && this.options.mode === 'trades') {
+      this.counts.takePrints(frame);
+      this.sequence = frame.sequence;
+      this.host.onPrints(this, readPrints(frame));
+    } else if (frame.payload === frame_payloads.filtered && this.options.mode === 'filtered')
+      this.#applyFiltered(frame);
+  }
+
+  #ask(kind: Request['kind'], message: ClientMessage, change?: ChangeOptions): Promise<GatewayCounts | undefined> {
+    return new Promise((settle, refuse) => {
+      this.#requests.push({ kind, change, settle, refuse });
+      this.host.send(message);
+    });
+  }
+
+  #answered(kind: Request['kind']): Request | undefined {
+    const index = this.#requests.findIndex((request) => request.kind === kind);
+    return index < 0 ? undefined : this.#requests.splice(index, 1)[0];
+  }
+
+  #nameInstruments(instruments: readonly GatewayInstrument[]): void {
+    this.instruments.clear();
+    for (const one of instruments) this.instruments.set(one.instrument, one);
+  }
+
+  // What is granted begins with a snapshot, with full frames, or with the next print.
+  #begin(): void {
+    this.#awaited.clear();
+    if (this.isPackets) {
+      this.windows.clear();
+      this.replica ??= new Replica(this.host.limits);
+      this.#collect();
+      return;
+    }
+    this.replica = undefined;
+    this.#assembler = undefined;
+    if (!this.isDepth) {
+      this.#changeState('synchronized');
+      return;
+    }
+    for (const instrument of this.instruments.keys()) this.#awaited.add(instrument);
+    for (const instrument of this.windows.keys()) if (!this.#awaited.has(instrument)) this.windows.delete(instrument);
+    for (const window of this.windows.values()) window.proved = false;
+    this.#changeState(this.#awaited.size === 0 ? 'synchronized' : 'recovering');
+  }
+
+  #collect(): void {
+    const { instruments, snapshotBytes } = this.host.limits;
+    const is_chosen = this.options.mode === 'filtered' && this.options.instruments !== undefined;
+    const chosen = is_chosen ? new Set(this.instruments.keys()) : undefined;
+    this.#assembler = new SnapshotAssembler({ instruments, bytesMax: snapshotBytes }, chosen);
+    if (this.state !== 'stale') this.#changeState('recovering');
+  }
+
+  // Frames and packets of the session that is followed; after a grant the first one says which that is.
+  #ofSession({ sessionHigh, sessionLow }: { sessionHigh: number; sessionLow: number }): boolean {
+    const session = bigintOf(sessionHigh, sessionLow);
+    if (session === this.session) {
+      this.#adopting = false;
+      return true;
+    }
+    if (!this.#adopting) return false;
+    this.#adopt(session);
+    this.#adopting = false;
+    return true;
+  }
+
+  #adopt(session: bigint): void {
+    this.session = session;
+    this.sequence = 0;
+    this.#resuming = false;
+    this.windows.clear();
+    this.replica?.reset();
+    this.host.onSession(this, session);
+  }
+
+  #offer(packet: PacketReader): void {
+    const assembler = this.#assembler as SnapshotAssembler;
+    const offer = assembler.offer(packet);
+    if (offer === 'inconsistent' || offer === 'too_large') {
+      this.#snapshotFailed(offer);
+      return;
+    }
+    if (offer !== 'complete') return;
+    if (!assembler.verify()) {
+      this.#snapshotFailed('digest_differs');
+      return;
+    }
+    const replica = this.replica as Replica;
+    this.#countSnapshot(assembler, replica);
+    this.#assembler = undefined;
+    this.#resuming = false;
+    const refusal = assembler.loadInto(replica);
+    this.sequence = assembler.sequence;
+    if (refusal !== 'none') {
+      this.#snapshotFailed(refusal);
+      return;
+    }
+    this.#mismatches = replica.counters.digestsMismatched;
+    this.host.onSnapshot(this, this.sequence);
+    this.#changeState('synchronized');
+  }
+
+  // Messages that the snapshot jumped over are covered by it, save by the first, with which counting begins.
+  #countSnapshot(assembler: SnapshotAssembler, replica: Replica): void {
+    if (!this.#counting) {
+      this.#counting = true;
+      return;
+    }
+    if (this.options.mode === 'exact') {
+      this.counts.conflated += Math.max(0, assembler.sequence - this.sequence);
+      return;
+    }
+    for (const [instrument, sequence] of assembler.instrumentSequences())
+      if (instrument !== 0) this.counts.conflated += (sequence - replica.book.instrumentSequence(instrument)) >>> 0;
+  }
+
+  #snapshotFailed(reason: string): void {
+    this.#assembler = undefined;
+    this.host.onSnapshotRefused(this, reason);
+    this.#fail('snapshot_refused');
+  }
+
+  #applyExact(packet: PacketReader, replica: Replica): void {
+    const next = this.sequence + 1;
+    const skip = Math.max(0, next - packet.firstSequence);
+    if (skip >= packet.count) return;
+    if (this.#assembler !== undefined) {
+      // What is resumed goes on without a snapshot; else it has to come first.
+      if (!this.#resuming) {
+        this.#fail('gap');
+        return;
+      }
+      this.#assembler = undefined;
+      this.#resuming = false;
+      this.#counting = true;
+    }
+    if (packet.firstSequence > next) {
+      this.#fail('gap');
+      return;
+    }
+    applyPacket(packet, replica, skip);
+    const first = packet.firstSequence + skip;
+    this.sequence = packet.firstSequence + packet.count - 1;
+    this.counts.sent += packet.count - skip;
+    this.#checkBooks();
+    this.host.onUpdates(this, first, this.sequence);
+  }
+
+  #applyFiltered(frame: FrameReader): void {
+    const replica = this.replica as Replica;
+    if (frame.sequenceCount === 0) {
+      for (const definition of frame.definitions) replica.learnDefinition(definition);
+      return;
+    }
+    const first = sequenceAt(frame, 0);
+    if (this.#assembler !== undefined || frame.previous !== this.sequence || first <= this.sequence) {
+      this.#fail('gap');
+      return;
+    }
+    applyFiltered(frame, replica);
+    this.sequence = sequenceAt(frame, frame.sequenceCount - 1);
+    this.counts.sent += frame.sequenceCount;
+    this.#checkBooks();
+    this.host.onUpdates(this, first, this.sequence);
+  }
+
+  #applyDepth(frame: FrameReader): void {
+    this.counts.takeDepth(frame);
+    const changed: number[] = [];
+    let wrong = false;
+    for (let index = 0; index < frame.entryCount; index++) {
+      const at = frame.entries + depth_entry_bytes * index;
+      const instrument = frame.view.getUint32(at + 40, true);
+      if (instrument === 0 || instrument > this.host.limits.instruments) continue;
+      let window = this.windows.get(instrument);
+      if (window === undefined) {
+        window = new DepthWindow();
+        this.windows.set(instrument, window);
+      }
+      if (window.apply(frame, at, this.levels) === 'applied') this.#awaited.delete(instrument);
+      else wrong = true;
+      changed.push(instrument);
+    }
+    this.sequence = frame.sequence;
+    if (wrong && !this.anewAsked) {
+      this.host.onMismatch(this, frame.sequence);
+      this.#fail('window');
+    } else if (!wrong) this.#judgeWindows();
+    this.host.onDepth(this, changed);
+  }
+
+  #judgeWindows(): void {
+    if (this.#awaited.size > 0 || this.anewAsked) return;
+    for (const { proved, state } of this.windows.values())
+      if (!proved || state !== 0) {
+        this.#changeState('stale');
+        return;
+      }
+    this.#changeState('synchronized');
+  }
+
+  // After what was applied or learnt: are the books still the publisher's?
+  #checkBooks(): void {
+    const { replica } = this;
+    if (replica === undefined || this.#assembler !== undefined) return;
+    if (replica.whole) {
+      this.#changeState('synchronized');
+      return;
+    }
+    if (replica.counters.digestsMismatched > this.#mismatches) {
+      this.#mismatches = replica.counters.digestsMismatched;
+      this.host.onMismatch(this, replica.sequence);
+    }
+    this.#fail('digest');
+  }
+
+  #fail(reason: AnewReason): void {
+    this.#changeState('stale');
+    if (!this.anewAsked) this.host.wantAnew(this, reason);
+  }
+
+  #changeState(state: StreamState): void {
+    const previous = this.state;
+    if (state === previous) return;
+    this.state = state;
+    this.host.onState(this, state, previous);
+  }
+}

@@ -1,0 +1,159 @@
+/** One subscription as its user sees it. */
+import {
+  type Bbo,
+  type Depth,
+  type InstrumentStateName,
+  instrument_state_names,
+  type Level,
+  type QueuedOrder,
+  type SideName,
+  statusName,
+} from '../book_types.js';
+import { signedBigintOf } from './int64.js';
+import type { ChangeOptions, GatewayCounts, GatewayInstrument, SubscribeOptions } from './protocol.js';
+import type { Stream, StreamState } from './stream.js';
+
+/** What it does on the socket is the client's. */
+export interface SubscriptionLink {
+  request<Answer>(ask: () => Promise<Answer>): Promise<Answer>;
+  remove(stream: Stream): void;
+}
+
+/** Made by GatewayClient.subscribe(). Books and windows are read as they stand after the last message that came. */
+export class Subscription {
+  readonly #stream: Stream;
+  readonly #link: SubscriptionLink;
+
+  constructor(stream: Stream, link: SubscriptionLink) {
+    this.#stream = stream;
+    this.#link = link;
+  }
+
+  get id(): number {
+    return this.#stream.id;
+  }
+
+  /** As the gateway has granted them. */
+  get options(): Readonly<SubscribeOptions> {
+    return this.#stream.options;
+  }
+
+  get state(): StreamState {
+    return this.#stream.state;
+  }
+
+  /** The publisher's session that is followed; 0 before there is one. */
+  get session(): bigint {
+    return this.#stream.session;
+  }
+
+  /** Number of the last message that was applied or covered. */
+  get sequence(): bigint {
+    return BigInt(this.#stream.sequence);
+  }
+
+  /** Resolves when the gateway has granted it; rejects with GatewayError where it never will. */
+  get ready(): Promise<void> {
+    return this.#stream.ready;
+  }
+
+  instruments(): GatewayInstrument[] {
+    return [...this.#stream.instruments.values()];
+  }
+
+  /** By number or symbol. */
+  instrument(key: number | string): GatewayInstrument | undefined {
+    const { instruments } = this.#stream;
+    if (typeof key === 'number') return instruments.get(key);
+    for (const one of instruments.values()) if (one.symbol === key) return one;
+    return undefined;
+  }
+
+  /** How far its book or window can be trusted; undefined for an unknown instrument. */
+  instrumentState(key: number | string): InstrumentStateName | undefined {
+    const number = this.#number(key);
+    if (number === undefined) return undefined;
+    const { replica, windows } = this.#stream;
+    if (replica !== undefined) return replica.state(number);
+    const window = windows.get(number);
+    if (window === undefined) return 'unconfirmed';
+    return window.proved ? (instrument_state_names[window.state] ?? 'stale') : 'stale';
+  }
+
+  /** Best levels of each side; undefined for an instrument of which nothing has come. */
+  depth(key: number | string, levels?: number): Depth | undefined {
+    const number = this.#number(key);
+    if (number === undefined) return undefined;
+    const { replica, windows } = this.#stream;
+    if (replica !== undefined)
+      return {
+        sequence: BigInt(replica.eventSequence),
+        timeNs: signedBigintOf(replica.eventTimeHigh, replica.eventTimeLow),
+        instrumentSequence: replica.book.instrumentSequence(number),
+        status: statusName(replica.book.status(number)),
+        bids: replica.book.levels(number, 'bid', levels),
+        asks: replica.book.levels(number, 'ask', levels),
+      };
+    const window = windows.get(number);
+    if (window === undefined) return undefined;
+    return {
+      sequence: BigInt(window.sequence),
+      timeNs: signedBigintOf(window.timeHigh, window.timeLow),
+      instrumentSequence: window.instrumentSequence,
+      status: statusName(window.status),
+      bids: window.levels('bid', levels),
+      asks: window.levels('ask', levels),
+    };
+  }
+
+  /** Best bid and offer. */
+  bbo(key: number | string): Bbo | undefined {
+    const depth = this.depth(key, 1);
+    if (depth === undefined) return undefined;
+    const { sequence, timeNs, bids, asks } = depth;
+    return { sequence, timeNs, bid: bids[0], ask: asks[0] };
+  }
+
+  /** Each level with its orders in queue order, best first; none but of `exact` and `filtered`. */
+  *queues(key: number | string, side: SideName): Generator<Level & { queue: QueuedOrder[] }> {
+    const number = this.#number(key);
+    const { replica } = this.#stream;
+    if (number !== undefined && replica !== undefined) yield* replica.book.queues(number, side);
+  }
+
+  /** Of all books together; undefined where no books are kept. */
+  digest(): bigint | undefined {
+    return this.#stream.replica?.book.digest();
+  }
+
+  /** What a replica counts; undefined where no books are kept. */
+  counters() {
+    return this.#stream.replica?.counters;
+  }
+
+  /** Rejects with GatewayError; with Error where the connection is lost meanwhile. */
+  change(change: ChangeOptions): Promise<void> {
+    return this.#link.request(() => this.#stream.change(change));
+  }
+
+  /** What the gateway has counted; the client compares it with what came, and emits `countMismatch` where it differs. */
+  counts(): Promise<GatewayCounts> {
+    return this.#link.request(() => this.#stream.count());
+  }
+
+  /** Without a connection it is just forgotten, and undefined comes. */
+  async unsubscribe(): Promise<GatewayCounts | undefined> {
+    try {
+      return await this.#link.request(() => this.#stream.unsubscribe());
+    } finally {
+      this.#link.remove(this.#stream);
+    }
+  }
+
+  #number(key: number | string): number | undefined {
+    if (typeof key === 'string') return this.instrument(key)?.instrument;
+    const { replica, instruments, windows } = this.#stream;
+    const is_known = instruments.has(key) || windows.has(key) || replica?.definition(key) !== undefined;
+    return is_known ? key : undefined;
+  }
+}

@@ -1,0 +1,410 @@
+/** The session of a client, with a clock, chance and a gateway of our own. */
+import t from 'tap';
+import { type Action, type SessionHost, SessionState } from '../../src/browser/session_state.js';
+import type { Stream } from '../../src/browser/stream.js';
+import { type BookMessageFields, bookPacket, heartbeatPacket } from '../faults/packets.js';
+import { Random, seedsOf } from '../faults/random.js';
+import { depthBlock, type EntryFields, emptySnapshot, filteredBlock, printBlock, windowHash } from './frames.js';
+
+type Sent = Record<string, unknown> & { type: string };
+
+/** A client of which everything is seen, and the hand that plays the gateway. */
+class Play {
+  now = 1_000;
+  readonly sent: Sent[] = [];
+  readonly did: string[] = [];
+  readonly news: string[] = [];
+  readonly state: SessionState;
+
+  constructor() {
+    const tell =
+      (name: string) =>
+      (...values: unknown[]) => {
+        const shown = values.map((value) => (isStream(value) ? `#${value.id}` : String(value)));
+        this.news.push([name, ...shown].join(' '));
+      };
+    const host: SessionHost = {
+      onState: tell('state'),
+      onSession: tell('session'),
+      onSnapshot: tell('snapshot'),
+      onSnapshotRefused: tell('snapshotRefused'),
+      onMismatch: tell('mismatch'),
+      onDepth: tell('depth'),
+      onPrints: (stream, prints) => this.news.push(`prints #${stream.id} ${prints.map((one) => one.sequence)}`),
+      onUpdates: tell('updates'),
+      onCountMismatch: tell('countMismatch'),
+      onLink: tell('link'),
+      onError: tell('error'),
+      onDefinitions: () => {},
+      onSlow: tell('slow'),
+      onGoodbye: tell('goodbye'),
+      onFault: tell('fault'),
+    };
+    this.state = new SessionState(
+      {
+        url: 'wss://a/feed',
+        token: 'secret',
+        client: 'test',
+        timeoutMs: 5_000,
+        pingMs: 15_000,
+        backoffMs: 100,
+        backoffMsMax: 1_000,
+        limits: { orders: 1_000, instruments: 100, snapshotBytes: 1 << 20 },
+        random: () => 1,
+      },
+      host,
+    );
+  }
+
+  take(actions: readonly Action[]): void {
+    for (const action of actions)
+      if (action.do === 'send') this.sent.push(JSON.parse(action.text));
+      else this.did.push(action.do === 'connect' ? `connect ${action.url}` : `disconnect ${action.code}`);
+  }
+
+  /** What was sent since the last call, pings left out. */
+  flush(): Sent[] {
+    return this.sent.splice(0).filter(({ type }) => type !== 'ping');
+  }
+
+  fresh(): string[] {
+    return this.news.splice(0);
+  }
+
+  say(...messages: object[]): void {
+    for (const message of messages) this.take(this.state.text(JSON.stringify(message), this.now));
+  }
+
+  bytes(...blocks: Uint8Array[]): void {
+    this.take(this.state.binary(Buffer.concat(blocks), this.now));
+  }
+
+  wait(ms: number): void {
+    this.now += ms;
+    this.take(this.state.tick(this.now));
+  }
+
+  connect(): void {
+    this.take(this.state.tick(this.now));
+    this.take(this.state.opened(this.now));
+    this.say({ type: 'welcome', version: 1, session: '1', channels: [], limits: {} });
+  }
+
+  subscribe(options: Parameters<SessionState['subscribe']>[0]): Stream {
+    const { stream, actions } = this.state.subscribe(options, this.now);
+    this.take(actions);
+    return stream;
+  }
+
+  ask<Answer>(ask: () => Answer): Answer {
+    const { answer, actions } = this.state.request(ask, this.now);
+    this.take(actions);
+    return answer;
+  }
+}
+
+function isStream(value: unknown): value is Stream {
+  return typeof value === 'object' && value !== null && 'windows' in value;
+}
+
+const instruments = [{ instrument: 1, symbol: 'AAA', priceExponent: -2, quantityExponent: 0 }];
+const level = { price: 5n, quantity: 1n, orders: 1, side: 1 };
+const full: EntryFields = {
+  first: 0n,
+  last: 0n,
+  base: 0n,
+  hash: windowHash([level], 1),
+  instrument: 1,
+  instrumentSequence: 0,
+  messages: 0,
+  full: true,
+  status: 1,
+  levels: [level],
+};
+
+function ready(): Play {
+  const play = new Play();
+  play.take(play.state.start(play.now));
+  play.connect();
+  play.flush();
+  play.fresh();
+  return play;
+}
+
+function order(id: bigint, sequence: number, kind = 1): BookMessageFields {
+  return { orderId: id, price: 5n, quantity: 1n, instrument: 1, instrumentSequence: sequence, kind, side: 1, flags: 1 };
+}
+
+/** An exact subscription that stands at message 10. */
+function exact(): { play: Play; stream: Stream } {
+  const play = ready();
+  const stream = play.subscribe({ channel: 1, mode: 'exact' });
+  play.flush();
+  play.say({ type: 'subscribed', id: 1, channel: 1, mode: 'exact', sequence: '10', instruments });
+  play.bytes(emptySnapshot(10n));
+  return { play, stream };
+}
+
+t.test('saysHelloThenAsksForWhatWasSubscribedBefore', async (t) => {
+  const play = new Play();
+  const stream = play.subscribe({ channel: 1, mode: 'depth', instruments: ['A*'], levels: 3 });
+  play.take(play.state.start(play.now));
+  t.same(play.did, ['connect wss://a/feed']);
+  play.take(play.state.opened(play.now));
+  t.same(play.flush(), [{ type: 'hello', versions: [1], token: 'secret', client: 'test' }]);
+  play.say({ type: 'welcome', version: 1, session: '1', channels: [], limits: {} });
+  t.same(play.flush(), [{ type: 'subscribe', id: 1, channel: 1, mode: 'depth', instruments: ['A*'], levels: 3 }]);
+  play.say({ type: 'subscribed', id: 1, channel: 1, mode: 'depth', sequence: '10', instruments });
+  await stream.ready;
+  t.equal(stream.state, 'recovering', 'full frames are on their way');
+  play.bytes(depthBlock({ subscription: 1, sequence: 10n }, [full]));
+  t.equal(stream.state, 'synchronized');
+  t.same(play.fresh(), [
+    'link true',
+    'state #1 recovering connecting',
+    'session #1 7',
+    'state #1 synchronized recovering',
+    'depth #1 1',
+  ]);
+});
+
+t.test('countsWhatCameAndComparesIt', async (t) => {
+  const play = ready();
+  const depth = play.subscribe({ channel: 1, mode: 'depth' });
+  const trades = play.subscribe({ channel: 1, mode: 'trades' });
+  play.say({ type: 'subscribed', id: 1, sequence: '10', instruments }, { type: 'subscribed', id: 2, sequence: '10' });
+  play.bytes(
+    depthBlock({ subscription: 1, sequence: 10n }, [full]),
+    depthBlock({ subscription: 1, sequence: 19n }, [
+      { ...full, full: false, first: 11n, last: 19n, levels: [], messages: 4 },
+    ]),
+    printBlock({ subscription: 2, sequence: 19n }, [12n, 15n], 2),
+  );
+  const asked = [play.ask(() => depth.count()), play.ask(() => trades.count())];
+  t.same(play.flush().slice(-2), [
+    { type: 'count', id: 1 },
+    { type: 'count', id: 2 },
+  ]);
+  const told = { published: '5', conflated: '3', refused: '0', pending: '1', sequence: '20' };
+  play.say({ type: 'counts', id: 1, sent: '1', ...told });
+  play.say({ type: 'counts', id: 2, sent: '2', ...told, conflated: '2' });
+  t.match(await Promise.all(asked), [
+    { published: 5, sent: 1, conflated: 3 },
+    { sent: 2, conflated: 2 },
+  ]);
+  t.same(
+    play.fresh().filter((one) => /count|prints/.test(one)),
+    ['prints #2 12,15'],
+    'all agree',
+  );
+  const again = play.ask(() => depth.unsubscribe());
+  play.say({ type: 'unsubscribed', id: 1, sent: '2', ...told });
+  await again;
+  t.match(play.fresh(), [/countMismatch #1 2 sent \+ 3/]);
+  t.equal(play.state.streams.size, 1);
+});
+
+t.test('asksForFullFramesWhereAWindowIsWrongAndOnlyOnce', async (t) => {
+  const play = ready();
+  const stream = play.subscribe({ channel: 1, mode: 'bbo' });
+  play.say({ type: 'subscribed', id: 1, sequence: '10', instruments });
+  play.bytes(depthBlock({ subscription: 1, sequence: 10n }, [full]));
+  play.flush();
+  const wrong = { ...full, full: false, first: 1n, last: 20n, messages: 1, base: 3n, levels: [] };
+  play.bytes(depthBlock({ subscription: 1, sequence: 20n }, [wrong]));
+  t.equal(stream.state, 'stale');
+  t.same(play.flush(), [{ type: 'change', id: 1 }]);
+  play.bytes(depthBlock({ subscription: 1, sequence: 20n }, [wrong]));
+  t.same(play.flush(), [], 'once');
+  play.say({ type: 'changed', id: 1, mode: 'bbo', sequence: '20' });
+  play.bytes(depthBlock({ subscription: 1, sequence: 20n }, [{ ...full, last: 20n }]));
+  t.equal(stream.state, 'synchronized');
+  play.bytes(depthBlock({ subscription: 1, sequence: 20n }, [wrong]));
+  t.same(play.flush(), [], 'the next time it waits');
+  play.wait(200);
+  t.same(play.flush(), [{ type: 'change', id: 1 }]);
+});
+
+t.test('exactAppliesAndTakesASnapshotByItselfWhereADigestDiffers', async (t) => {
+  const { play, stream } = exact();
+  t.equal(stream.state, 'synchronized');
+  play.bytes(bookPacket({ channel: 1, session: 7n, first: 11n, position: 11n }, [order(1n, 1), order(2n, 2)]));
+  t.equal(stream.sequence, 12);
+  t.equal(stream.replica?.book.liveOrders, 2);
+  const digest = stream.replica?.book.digest() ?? 0n;
+  const beat = (told: bigint) =>
+    heartbeatPacket({ channel: 1, session: 7n, first: 13n, position: 12n }, { digest: told, digestValid: true });
+  play.bytes(beat(digest));
+  t.equal(stream.state, 'synchronized');
+  play.bytes(bookPacket({ channel: 1, session: 7n, first: 13n, position: 13n }, [order(3n, 3)]));
+  play.flush();
+  play.bytes(heartbeatPacket({ channel: 1, session: 7n, first: 14n, position: 13n }, { digest, digestValid: true }));
+  t.equal(stream.state, 'stale');
+  t.same(play.flush(), [{ type: 'change', id: 1 }]);
+  t.ok(play.fresh().includes('mismatch #1 13'));
+  play.say({ type: 'changed', id: 1, mode: 'exact', sequence: '20' });
+  play.bytes(emptySnapshot(20n, { generation: 2n }));
+  t.equal(stream.state, 'synchronized');
+  t.equal(stream.sequence, 20);
+  t.same([stream.counts.sent, stream.counts.conflated], [3, 7], 'the snapshot covers what it jumped over');
+});
+
+t.test('comesBackWithResumeAndSkipsWhatItHas', async (t) => {
+  const { play, stream } = exact();
+  play.bytes(bookPacket({ channel: 1, session: 7n, first: 11n, position: 11n }, [order(1n, 1), order(2n, 2)]));
+  play.did.length = 0;
+  play.take(play.state.closed(1006, play.now));
+  t.equal(stream.state, 'recovering');
+  t.same(play.did, [], 'not at once');
+  play.wait(99);
+  t.same(play.did, []);
+  play.wait(1);
+  t.same(play.did, ['connect wss://a/feed']);
+  play.flush();
+  play.connect();
+  t.match(play.flush().at(-1), { type: 'subscribe', id: 1, resume: { session: '7', sequence: '12' } });
+  play.say({ type: 'subscribed', id: 1, sequence: '12', instruments });
+  play.bytes(bookPacket({ channel: 1, session: 7n, first: 12n, position: 12n }, [order(2n, 2), order(3n, 3)]));
+  t.equal(stream.state, 'synchronized');
+  t.equal(stream.sequence, 13);
+  t.equal(stream.replica?.book.liveOrders, 3);
+  t.same([stream.counts.sent, stream.counts.conflated], [1, 0]);
+
+  play.take(play.state.closed(1006, play.now));
+  play.wait(1_000);
+  play.connect();
+  play.say({ type: 'subscribed', id: 1, sequence: '30', instruments });
+  play.bytes(emptySnapshot(30n, { session: 8n, generation: 3n }));
+  t.equal(stream.session, 8n, 'another session, and a snapshot of it');
+  t.equal(stream.sequence, 30);
+  t.equal(stream.replica?.book.liveOrders, 0);
+});
+
+t.test('filteredNoticesWhatIsMissing', async (t) => {
+  const play = ready();
+  const stream = play.subscribe({ channel: 1, mode: 'filtered' });
+  play.say({ type: 'subscribed', id: 1, sequence: '10', instruments });
+  play.bytes(emptySnapshot(10n));
+  play.flush();
+  const block = (previous: bigint, sequence: bigint, number: number) =>
+    filteredBlock({ subscription: 1, sequence }, previous, [{ ...order(sequence, number), sequence }]);
+  play.bytes(block(10n, 14n, 1), block(14n, 18n, 2));
+  t.equal(stream.state, 'synchronized');
+  t.same([stream.sequence, stream.counts.sent], [18, 2]);
+  play.bytes(block(20n, 22n, 4));
+  t.equal(stream.state, 'stale');
+  t.same(play.flush(), [{ type: 'change', id: 1 }]);
+});
+
+t.test('anotherSessionBeginsAnew', async (t) => {
+  const { play, stream } = exact();
+  play.bytes(bookPacket({ channel: 1, session: 7n, first: 11n, position: 11n }, [order(1n, 1)]));
+  play.say({ type: 'session', channel: 1, session: '9' });
+  t.equal(stream.replica?.book.liveOrders, 0);
+  play.bytes(bookPacket({ channel: 1, session: 7n, first: 12n, position: 12n }, [order(2n, 2)]));
+  t.equal(stream.replica?.book.liveOrders, 0, 'of the old one nothing is applied');
+  play.bytes(emptySnapshot(4n, { session: 9n }));
+  t.same([stream.sequence, stream.state], [4, 'synchronized']);
+});
+
+t.test('goodbyeIsFollowedWithoutLeavingTls', async (t) => {
+  for (const [url, next] of [
+    ['wss://b/feed', 'wss://b/feed'],
+    ['ws://b/feed', 'wss://a/feed'],
+    ['nonsense', 'wss://a/feed'],
+  ]) {
+    const play = ready();
+    play.say({ type: 'goodbye', code: 4010, reason: 'restart', reconnectMs: 700, url });
+    t.equal(play.did.at(-1), 'disconnect 1000');
+    play.wait(799);
+    t.equal(play.did.at(-1), 'disconnect 1000', 'not before');
+    play.wait(1);
+    t.equal(play.did.at(-1), `connect ${next}`);
+  }
+});
+
+t.test('errorsEndASubscriptionOrAreTriedAgain', async (t) => {
+  const play = ready();
+  const stream = play.subscribe({ channel: 1, mode: 'exact' });
+  const other = play.subscribe({ channel: 2, mode: 'exact' });
+  play.flush();
+  play.say({ type: 'error', id: 1, code: 'forbidden', message: 'no' }, { type: 'error', id: 2, code: 'unavailable' });
+  await t.rejects(stream.ready, { code: 'forbidden' });
+  t.same([...play.state.streams.keys()], [other.id]);
+  play.wait(100);
+  t.match(play.flush(), [{ type: 'subscribe', id: 2 }]);
+  play.take(play.state.closed(4003, play.now));
+  play.wait(10_000);
+  t.equal(play.state.deadline(), undefined, 'without a right token it does not come back');
+});
+
+t.test('leavesAGatewayThatIsSilentOrTalksNonsense', async (t) => {
+  const silent = ready();
+  silent.wait(15_000);
+  t.match(silent.sent, [{ type: 'ping' }]);
+  silent.wait(4_999);
+  t.notOk(silent.did.includes('disconnect 4000'));
+  silent.wait(1);
+  t.ok(silent.did.includes('disconnect 4000'));
+  const nonsense = ready();
+  for (let count = 0; count < 16; count++) nonsense.say([]);
+  t.ok(nonsense.did.includes('disconnect 4000'));
+});
+
+t.test('slowConflatedBecomesDepth', async (t) => {
+  const { play, stream } = exact();
+  play.say({ type: 'slow', id: 1, did: 'conflated', sequence: '12' });
+  t.match(stream.options, { mode: 'depth', levels: 10 });
+  play.bytes(depthBlock({ subscription: 1, sequence: 20n }, [full]));
+  t.equal(stream.state, 'synchronized');
+  t.equal(stream.replica, undefined, 'its books are let go');
+});
+
+t.test('anyOrderOfAnythingThrowsNothing', async (t) => {
+  const texts: object[] = [
+    { type: 'welcome', version: 1 },
+    { type: 'subscribed', id: 1, sequence: '10', instruments },
+    { type: 'subscribed', id: 2, sequence: '10' },
+    { type: 'changed', id: 1, sequence: '10' },
+    { type: 'counts', id: 1, published: '1', sent: '1', conflated: '0', refused: '0', sequence: '1' },
+    { type: 'unsubscribed', id: 2, published: '1', sent: '1', conflated: '0', refused: '0', sequence: '1' },
+    { type: 'error', id: 1, code: 'unavailable' },
+    { type: 'error', code: 'bad_message', message: 'x' },
+    { type: 'session', channel: 1, session: '8' },
+    { type: 'slow', id: 1, did: 'conflated', sequence: '1' },
+    { type: 'slow', id: 1, did: 'resnapshot', sequence: '1' },
+    { type: 'definitions', channel: 1, instruments },
+    { type: 'goodbye', code: 4010, reason: '', reconnectMs: 0 },
+    { type: 'later', id: 1 },
+    { type: 'subscribed', id: '1' },
+  ];
+  const blocks = [
+    emptySnapshot(10n),
+    emptySnapshot(10n, { session: 8n, digest: 5n }),
+    bookPacket({ channel: 1, session: 7n, first: 11n, position: 11n }, [order(1n, 1)]),
+    heartbeatPacket({ channel: 1, session: 7n, first: 12n, position: 11n }, { digest: 1n, digestValid: true }),
+    depthBlock({ subscription: 1, sequence: 10n }, [full]),
+    printBlock({ subscription: 2, sequence: 19n }, [12n], 2),
+    filteredBlock({ subscription: 2, sequence: 19n }, 10n, [{ ...order(1n, 1), sequence: 14n }]),
+  ];
+  const modes = ['exact', 'filtered', 'depth', 'bbo', 'trades'] as const;
+  for (const seed of seedsOf(1, 2, 3, 4, 5, 6)) {
+    const random = new Random(seed);
+    const play = ready();
+    for (const mode of [random.pick(modes), random.pick(modes)]) play.subscribe({ channel: 1, mode });
+    for (let step = 0; step < 3_000; step++) {
+      const draw = random.below(20);
+      if (draw < 8) play.say(random.pick(texts));
+      else if (draw < 16) play.bytes(random.pick(blocks));
+      else if (draw === 16) play.take(play.state.closed(1006, play.now));
+      else if (draw === 17) play.take(play.state.opened(play.now));
+      else if (draw === 18 && play.state.streams.size < 3) play.subscribe({ channel: 1, mode: random.pick(modes) });
+      else play.wait(random.between(1, 400));
+      const stream = play.state.streams.get(1);
+      if (stream !== undefined && play.state.connected && random.below(50) === 0)
+        play.ask(() => stream.count()).catch(() => {});
+      play.news.length = 0;
+    }
+    t.pass(`DEPTHCAST_SEED=${seed}`);
+  }
+});
