@@ -70,6 +70,8 @@ export interface NativeState {
     segmentMs: number;
     retainBytes: number;
     retainMs: number;
+    /** Absent: nothing is measured. Else fsyncs and writes go into its activities. */
+    activities?: NativeJitterSender;
   };
 }
 
@@ -393,6 +395,8 @@ export interface NativeBooks {
 
 /** What a replica needs, where there is one. */
 export interface NativeReplicaOptions extends NativeLimits {
+  /** Absent: nothing is measured. Else what the replica does goes into its activities. */
+  activities?: NativeJitterSender;
   channel: number;
   datagramBytes: number;
   /** So long one snapshot serves all who ask. */
@@ -568,7 +572,20 @@ export interface NativeJitterSenderOptions {
   /** An ITCH file to read, which the addon owns from now on; null: the simulated exchange. */
   descriptor: number | null;
   simulate: NativeSimulateOptions;
+  /** Done to the publisher's thread in the middle of a batch, in slices that ask for it; null: nothing. */
+  injection: { what: 'pause' | 'fsync'; everyNs: number; lengthNs: number; path: string } | null;
 }
+
+/** What runs beside the path, by the number in rows of activities. */
+export const activity_names = [
+  'fsync',
+  'journal_write',
+  'replica',
+  'snapshot',
+  'snapshot_loop',
+  'checkpoint',
+  'injected',
+] as const;
 
 /** What one slice of a measurement has left. Times are ns from the base that was given. */
 export interface NativeJitterSent {
@@ -576,8 +593,13 @@ export interface NativeJitterSent {
   batches: Float64Array;
   /** By stage (ingest, sequence, encode, send, floor wait, floor send): pairs of upper ns of a bucket and its count. */
   stages: Float64Array[];
-  /** Rows of 5: begin, end, context switches, page faults, run delay ns. */
+  /**
+   * Rows of 9: begin, end, voluntary and forced context switches, page faults, run delay ns, blocks moved to or from a disk,
+   * ns off the core, 1 where work was done in it.
+   */
   stalls: Float64Array;
+  /** Since the last result. Rows of 3: index in activity_names, begin, end. */
+  activities: Float64Array;
   stallsLost: number;
   unrecorded: number;
   unsent: number;
@@ -593,7 +615,7 @@ export interface NativeJitterSender {
   /** Reads the next messages: so many, or with 0 those due within lengthNs. Returns how many there are. */
   prepare(slice: NativeLoad & { messages: number; lengthNs: number }): number;
   /** The first message is due in `delayNs`; what is not sent `limitNs` later never is. Returns that start. */
-  startFeed(delayNs: number, limitNs: number): bigint;
+  startFeed(delayNs: number, limitNs: number, inject: boolean): bigint;
   /** Sends the datagrams of the last feed again, with nothing else done. */
   startFloor(delayNs: number): bigint;
   preparePing(): void;
@@ -617,10 +639,17 @@ export interface NativeJitterReceiverOptions {
 export interface NativeJitterReceived {
   /** Rows of 7: kernel (-1: unknown), received, applied, due of its oldest message, last sequence, messages, line. */
   packets: Float64Array;
-  /** By stage (due to kernel, queue, apply, total, total without stalls, inter-arrival), as in NativeJitterSent. */
+  /**
+   * By stage (due to kernel, queue, apply, total, total without stalls, inter-arrival, applied to JavaScript, due to
+   * JavaScript), as in NativeJitterSent.
+   */
   stages: Float64Array[];
   stalls: Float64Array;
   stallsLost: number;
+  /** Rows of 3: last sequence, time, run delay ns of the JavaScript thread since the one before. */
+  deliveries: Float64Array;
+  /** Messages behind the last delivery. */
+  undelivered: number;
   messages: number;
   /** Messages that met a stall of the machine. */
   excluded: number;
@@ -628,7 +657,8 @@ export interface NativeJitterReceived {
   knowsRunDelay: boolean;
 }
 
-export const jitter_receive = { feed: 1, floor: 2, ping: 3 } as const;
+/** `delivered`: the feed, with its updates delivered to JavaScript. */
+export const jitter_receive = { feed: 1, floor: 2, ping: 3, delivered: 4 } as const;
 
 /** The `probe` of one Subscriber. */
 export interface NativeJitterReceiver {
@@ -636,6 +666,8 @@ export interface NativeJitterReceiver {
   /** busy() is false soon after. */
   stop(): void;
   busy(): boolean;
+  /** JavaScript has just been called with updates up to this number. */
+  delivered(sequence: bigint): void;
   /** `senderStalls`: pairs of begin and end of the machine's stalls of the sending thread. */
   result(base: bigint, senderStalls: Float64Array): NativeJitterReceived;
 }
@@ -737,6 +769,10 @@ export interface Addon extends NativeJournalTools {
   ) => NativeGateway;
   Books: new (limits: NativeLimits) => NativeBooks;
   Replayer: new (options: NativeReplayOptions, columns: UpdateColumns) => NativeReplayer;
+  /** CLOCK_REALTIME and CLOCK_MONOTONIC, in ns. */
+  clocks(): [realtime: bigint, monotonic: bigint];
+  /** Allows all threads of this process these cores alone. False where the system refuses. */
+  confine(cores: number[]): boolean;
   JitterSender: new (options: NativeJitterSenderOptions) => NativeJitterSender;
   JitterReceiver: new (options: NativeJitterReceiverOptions) => NativeJitterReceiver;
   /** Reads a whole ITCH file on a thread of its own; the addon owns the descriptor from now on. */

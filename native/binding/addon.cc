@@ -41,6 +41,8 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("Gateway", GatewayBinding::define(env));
   exports.Set("JitterSender", JitterSenderBinding::define(env));
   exports.Set("JitterReceiver", JitterReceiverBinding::define(env));
+  exports.Set("clocks", Napi::Function::New(env, read_clocks));
+  exports.Set("confine", Napi::Function::New(env, confine));
   exports.Set("inspectItch", Napi::Function::New(env, inspect_itch));
   exports.Set("simulateToFile", Napi::Function::New(env, simulate_to_file));
   define_journal_tools(env, exports);

@@ -5,6 +5,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "binding/jitter_binding.h"
 #include "binding/publisher_binding.h"
 #include "encode/prefix.h"
 #include "io/clock.h"
@@ -43,6 +44,7 @@ run::ReplicaOptions read_replica(const Fields& fields, const run::RingPlace& rin
   options.checkpoint_ns = static_cast<std::int64_t>(fields.number<double>("checkpointMs") * 1e6);
   options.wait = io::wait_strategy_of(fields.text("wait"));
   options.core = fields.number<int>("core");
+  options.activities = JitterSenderBinding::activities_of(fields);
   if (fields.get("line").IsNull()) return options;
   const Fields line(fields.env(), fields.get("line"));
   options.loop.emplace();

@@ -1,10 +1,13 @@
 #include "binding/jitter_binding.h"
 
+#include <sched.h>
+
 #include <stdexcept>
 
 #include "binding/sources_options.h"
 #include "io/clock.h"
 #include "io/file_descriptor.h"
+#include "io/waiting.h"
 
 namespace depthcast::binding {
 namespace {
@@ -14,12 +17,12 @@ constexpr napi_type_tag sender_tag = {0x6465707468636173ULL, 0x6a69747365000001U
 constexpr napi_type_tag receiver_tag = {0x6465707468636173ULL, 0x6a69747265000001ULL};
 
 // Null where the option is absent.
-Napi::Value tagged(const Fields& fields, const napi_type_tag& tag, const char* what) {
-  const Napi::Value value = fields.get("probe");
+Napi::Value tagged(const Fields& fields, const char* name, const napi_type_tag& tag, const char* what) {
+  const Napi::Value value = fields.get(name);
   if (value.IsUndefined() || value.IsNull()) return fields.env().Null();
   bool ours = false;
   if (value.IsObject()) napi_check_object_type_tag(fields.env(), value, &tag, &ours);
-  if (!ours) throw_type(fields.env(), std::string("probe must be ") + what);
+  if (!ours) throw_type(fields.env(), std::string(name) + " must be " + what);
   return value;
 }
 
@@ -50,13 +53,15 @@ std::unique_ptr<run::ByteSource> read_source(const Fields& fields) {
 // ns from `base`: exact for about 100 days.
 double from(std::int64_t base_ns, std::int64_t time_ns) { return static_cast<double>(time_ns - base_ns); }
 
-// Rows of begin, end, switches, faults, run delay.
+// Rows of 9: see NativeJitterSent.stalls.
 Napi::Value stalls_of(Napi::Env env, const run::StallLog& log, std::int64_t base_ns) {
   std::vector<double> flat;
   for (const run::Stall& stall : log.stalls()) {
     flat.insert(flat.end(),
-                {from(base_ns, stall.begin_ns), from(base_ns, stall.end_ns), static_cast<double>(stall.switches),
-                 static_cast<double>(stall.faults), static_cast<double>(stall.run_delay_ns)});
+                {from(base_ns, stall.begin_ns), from(base_ns, stall.end_ns),
+                 static_cast<double>(stall.switches_voluntary), static_cast<double>(stall.switches_forced),
+                 static_cast<double>(stall.faults), static_cast<double>(stall.run_delay_ns),
+                 static_cast<double>(stall.blocks), static_cast<double>(stall.off_core_ns), stall.work ? 1.0 : 0.0});
   }
   return copy_to_array<Napi::Float64Array>(env, flat);
 }
@@ -81,6 +86,27 @@ Napi::Value stages_of(Napi::Env env, const run::LatencyHistogram (&stages)[Stage
 std::int64_t number_of(const Napi::CallbackInfo& info, std::size_t index, const char* name) {
   if (!info[index].IsNumber()) throw_type(info.Env(), std::string(name) + " must be a number");
   return info[index].As<Napi::Number>().Int64Value();
+}
+
+// Rows of 3: number of the activity, begin, end.
+Napi::Value activity_rows(Napi::Env env, run::ActivityLog& log, std::int64_t base_ns) {
+  std::vector<double> flat;
+  for (const run::ActivityTime& one : log.take()) {
+    flat.insert(flat.end(), {static_cast<double>(one.what), from(base_ns, one.begin_ns), from(base_ns, one.end_ns)});
+  }
+  return copy_to_array<Napi::Float64Array>(env, flat);
+}
+
+run::Injection read_injection(const Fields& fields) {
+  run::Injection injection;
+  const std::string what = fields.text("what");
+  if (what == "pause") injection.what = run::Injection::What::pause;
+  if (what == "fsync") injection.what = run::Injection::What::fsync;
+  injection.every_ns = fields.number<std::int64_t>("everyNs");
+  injection.length_ns = fields.number<std::int64_t>("lengthNs");
+  injection.path = fields.text("path");
+  if (injection.every_ns <= 0) throw std::invalid_argument("everyNs is above 0");
+  return injection;
 }
 
 std::int64_t base_of(const Napi::CallbackInfo& info) {
@@ -120,14 +146,24 @@ JitterSenderBinding::JitterSenderBinding(const Napi::CallbackInfo& info) : Napi:
     });
     options.ping_path = fields.text("pingPath");
     options.ping_other_path = fields.text("pingOtherPath");
+    if (!fields.get("injection").IsNull()) {
+      options.injection = read_injection(Fields(fields.env(), fields.get("injection")));
+    }
     sender_ = std::make_shared<run::JitterSender>(std::move(options), read_source(fields));
     return info.Env().Undefined();
   });
 }
 
 std::shared_ptr<run::PublisherProbe> JitterSenderBinding::probe_of(const Fields& fields) {
-  const Napi::Value value = tagged(fields, sender_tag, "a JitterSender");
+  const Napi::Value value = tagged(fields, "probe", sender_tag, "a JitterSender");
   return value.IsNull() ? nullptr : Unwrap(value.As<Napi::Object>())->sender_;
+}
+
+std::shared_ptr<run::ActivityLog> JitterSenderBinding::activities_of(const Fields& fields) {
+  const Napi::Value value = tagged(fields, "activities", sender_tag, "a JitterSender");
+  if (value.IsNull()) return nullptr;
+  const std::shared_ptr<run::JitterSender>& sender = Unwrap(value.As<Napi::Object>())->sender_;
+  return {sender, &sender->activities()};
 }
 
 Napi::Value JitterSenderBinding::prepare(const Napi::CallbackInfo& info) {
@@ -144,7 +180,7 @@ Napi::Value JitterSenderBinding::start_feed(const Napi::CallbackInfo& info) {
   return guard(info.Env(), [&]() -> Napi::Value {
     require_idle(*sender_);
     const std::int64_t start_ns = io::realtime_ns() + number_of(info, 0, "delay");
-    sender_->start_feed(start_ns, start_ns + number_of(info, 1, "limit"));
+    sender_->start_feed(start_ns, start_ns + number_of(info, 1, "limit"), info[2].ToBoolean());
     return Napi::BigInt::New(info.Env(), start_ns);
   });
 }
@@ -202,6 +238,7 @@ Napi::Value JitterSenderBinding::result(const Napi::CallbackInfo& info) {
     result.Set("batches", copy_to_array<Napi::Float64Array>(env, batches));
     result.Set("stages", stages_of(env, stages));
     result.Set("stalls", stalls_of(env, sender_->stalls(), base_ns));
+    result.Set("activities", activity_rows(env, sender_->activities(), base_ns));
     result.Set("stallsLost", static_cast<double>(sender_->stalls().lost()));
     result.Set("unrecorded", static_cast<double>(sender_->unrecorded()));
     result.Set("unsent", static_cast<double>(sender_->unsent()));
@@ -211,11 +248,35 @@ Napi::Value JitterSenderBinding::result(const Napi::CallbackInfo& info) {
   });
 }
 
+Napi::Value read_clocks(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  Napi::Array clocks = Napi::Array::New(env, 2);
+  clocks.Set(std::uint32_t{0}, Napi::BigInt::New(env, io::realtime_ns()));
+  clocks.Set(std::uint32_t{1}, Napi::BigInt::New(env, io::monotonic_ns()));
+  return clocks;
+}
+
+Napi::Value confine(const Napi::CallbackInfo& info) {
+  return guard(info.Env(), [&]() -> Napi::Value {
+    if (!info[0].IsArray()) throw_type(info.Env(), "cores must be an array");
+    const auto given = info[0].As<Napi::Array>();
+    std::vector<int> cores;
+    for (std::uint32_t index = 0; index < given.Length(); ++index) {
+      const int core = Napi::Value(given.Get(index)).ToNumber().Int32Value();
+      if (core < 0 || core >= CPU_SETSIZE) throw std::invalid_argument("there is no such core");
+      cores.push_back(core);
+    }
+    return Napi::Boolean::New(info.Env(), !cores.empty() && io::confine_process(cores));
+  });
+}
+
 Napi::Function JitterReceiverBinding::define(Napi::Env env) {
   return DefineClass(
       env, "JitterReceiver",
       {InstanceMethod<&JitterReceiverBinding::start>("start"), InstanceMethod<&JitterReceiverBinding::stop>("stop"),
-       InstanceMethod<&JitterReceiverBinding::busy>("busy"), InstanceMethod<&JitterReceiverBinding::result>("result")});
+       InstanceMethod<&JitterReceiverBinding::busy>("busy"),
+       InstanceMethod<&JitterReceiverBinding::delivered>("delivered"),
+       InstanceMethod<&JitterReceiverBinding::result>("result")});
 }
 
 JitterReceiverBinding::JitterReceiverBinding(const Napi::CallbackInfo& info)
@@ -241,7 +302,7 @@ JitterReceiverBinding::JitterReceiverBinding(const Napi::CallbackInfo& info)
 }
 
 std::shared_ptr<run::SubscriberProbe> JitterReceiverBinding::probe_of(const Fields& fields) {
-  const Napi::Value value = tagged(fields, receiver_tag, "a JitterReceiver");
+  const Napi::Value value = tagged(fields, "probe", receiver_tag, "a JitterReceiver");
   return value.IsNull() ? nullptr : Unwrap(value.As<Napi::Object>())->receiver_;
 }
 
@@ -249,7 +310,7 @@ Napi::Value JitterReceiverBinding::start(const Napi::CallbackInfo& info) {
   return guard(info.Env(), [&] {
     require_idle(*receiver_);
     const std::int64_t what = number_of(info, 0, "what");
-    if (what < 1 || what > 3) throw std::invalid_argument("what is 1, 2 or 3");
+    if (what < 1 || what > 4) throw std::invalid_argument("what is 1, 2, 3 or 4");
     receiver_->start(static_cast<run::JitterReceiver::State>(what), io::realtime_ns() + number_of(info, 1, "limit"));
     return info.Env().Undefined();
   });
@@ -262,6 +323,15 @@ Napi::Value JitterReceiverBinding::stop(const Napi::CallbackInfo& info) {
 
 Napi::Value JitterReceiverBinding::busy(const Napi::CallbackInfo& info) {
   return Napi::Boolean::New(info.Env(), receiver_->state() != run::JitterReceiver::State::idle);
+}
+
+Napi::Value JitterReceiverBinding::delivered(const Napi::CallbackInfo& info) {
+  return guard(info.Env(), [&] {
+    bool lossless = false;
+    if (!info[0].IsBigInt()) throw_type(info.Env(), "sequence must be a bigint");
+    receiver_->delivered(info[0].As<Napi::BigInt>().Uint64Value(&lossless));
+    return info.Env().Undefined();
+  });
 }
 
 Napi::Value JitterReceiverBinding::result(const Napi::CallbackInfo& info) {
@@ -284,6 +354,11 @@ Napi::Value JitterReceiverBinding::result(const Napi::CallbackInfo& info) {
                                      from(base_ns, packet.due_ns), static_cast<double>(packet.last_sequence),
                                      static_cast<double>(packet.count), static_cast<double>(packet.line)});
     }
+    std::vector<double> deliveries;
+    for (const run::JitterDelivery& delivery : receiver_->deliveries()) {
+      deliveries.insert(deliveries.end(), {static_cast<double>(delivery.last_sequence), from(base_ns, delivery.at_ns),
+                                           static_cast<double>(delivery.run_delay_ns)});
+    }
     run::LatencyHistogram stages[static_cast<std::size_t>(run::ReceiverStage::count_)];
     const std::uint64_t met = receiver_->add_stages(stages, sender_stalls);
     Napi::Object result = Napi::Object::New(env);
@@ -291,6 +366,8 @@ Napi::Value JitterReceiverBinding::result(const Napi::CallbackInfo& info) {
     result.Set("stages", stages_of(env, stages));
     result.Set("stalls", stalls_of(env, receiver_->stalls(), base_ns));
     result.Set("stallsLost", static_cast<double>(receiver_->stalls().lost()));
+    result.Set("deliveries", copy_to_array<Napi::Float64Array>(env, deliveries));
+    result.Set("undelivered", static_cast<double>(receiver_->undelivered()));
     result.Set("messages", static_cast<double>(receiver_->messages()));
     result.Set("excluded", static_cast<double>(met));
     result.Set("unrecorded", static_cast<double>(receiver_->unrecorded()));

@@ -17,6 +17,8 @@ class JitterSenderBinding final : public Napi::ObjectWrap<JitterSenderBinding> {
   explicit JitterSenderBinding(const Napi::CallbackInfo& info);
   // Of an option `probe`: null where there is none; throws a TypeError where it is something else.
   static std::shared_ptr<run::PublisherProbe> probe_of(const Fields& fields);
+  // The activity log of an option `activities`; null where there is none.
+  static std::shared_ptr<run::ActivityLog> activities_of(const Fields& fields);
 
  private:
   Napi::Value prepare(const Napi::CallbackInfo& info);
@@ -31,6 +33,11 @@ class JitterSenderBinding final : public Napi::ObjectWrap<JitterSenderBinding> {
   std::shared_ptr<run::JitterSender> sender_;
 };
 
+// clocks(): CLOCK_REALTIME and CLOCK_MONOTONIC, both in ns, read one after the other.
+Napi::Value read_clocks(const Napi::CallbackInfo& info);
+// confine(cores): every thread of this process; false where the system refuses.
+Napi::Value confine(const Napi::CallbackInfo& info);
+
 class JitterReceiverBinding final : public Napi::ObjectWrap<JitterReceiverBinding> {
  public:
   static Napi::Function define(Napi::Env env);
@@ -41,6 +48,7 @@ class JitterReceiverBinding final : public Napi::ObjectWrap<JitterReceiverBindin
   Napi::Value start(const Napi::CallbackInfo& info);
   Napi::Value stop(const Napi::CallbackInfo& info);
   Napi::Value busy(const Napi::CallbackInfo& info);
+  Napi::Value delivered(const Napi::CallbackInfo& info);
   Napi::Value result(const Napi::CallbackInfo& info);
 
   std::shared_ptr<run::JitterReceiver> receiver_;

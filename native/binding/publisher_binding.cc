@@ -53,6 +53,7 @@ run::JournalOptions read_journal(const Fields& fields) {
   options.segment_ns = fields.number<std::int64_t>("segmentMs") * millisecond;
   options.retain_bytes = fields.number<std::uint64_t>("retainBytes");
   options.retain_ns = fields.number<std::int64_t>("retainMs") * millisecond;
+  options.activities = JitterSenderBinding::activities_of(fields);
   return options;
 }
 

@@ -136,6 +136,8 @@ class Replica {
   void on_instrument_digest(std::uint64_t sequence, std::uint32_t instrument, std::uint32_t instrument_sequence,
                             std::uint64_t digest);
   void reset();
+  // Whom updates go to from now on; null: nobody. Between whole events.
+  void deliver_to(UpdateSink* sink) { sink_ = sink; }
 
   // A snapshot of the session that is followed takes the place of every book: begin, each instrument in one or more
   // pieces (orders of one queue in queue order), finish. Definitions stay, and are learnt as ever. Nothing is published

@@ -6,6 +6,8 @@
 
 #include <cstdlib>
 
+#include "io/clock.h"
+
 namespace depthcast::io {
 
 ThreadUseReader::ThreadUseReader() : schedstat_(open("/proc/thread-self/schedstat", O_RDONLY | O_CLOEXEC)) {}
@@ -17,6 +19,7 @@ ThreadUse ThreadUseReader::read() const {
     use.switches_voluntary = static_cast<std::uint64_t>(usage.ru_nvcsw);
     use.switches_forced = static_cast<std::uint64_t>(usage.ru_nivcsw);
     use.faults = static_cast<std::uint64_t>(usage.ru_minflt + usage.ru_majflt);
+    use.blocks = static_cast<std::uint64_t>(usage.ru_inblock + usage.ru_oublock);
   }
   // "ns on a core, ns of waiting for one, slices"
   char text[96];
@@ -27,6 +30,8 @@ ThreadUse ThreadUseReader::read() const {
     static_cast<void>(std::strtoull(text, &end, 10));
     use.run_delay_ns = std::strtoull(end, nullptr, 10);
   }
+  // Up to this instant; the first number above is as old as the last tick of the scheduler.
+  use.cpu_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID);
   return use;
 }
 

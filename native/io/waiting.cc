@@ -5,8 +5,12 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <cerrno>
+#include <cstdlib>
 #include <ctime>
+#include <filesystem>
 #include <stdexcept>
+#include <system_error>
 
 namespace depthcast::io {
 
@@ -41,6 +45,20 @@ bool pin_to_core(int core) {
 }
 
 std::uint32_t thread_id() { return static_cast<std::uint32_t>(syscall(SYS_gettid)); }
+
+bool confine_process(const std::vector<int>& cores) {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  for (const int core : cores) CPU_SET(static_cast<std::size_t>(core), &set);
+  std::error_code error;
+  bool all = true;
+  for (const auto& thread : std::filesystem::directory_iterator("/proc/self/task", error)) {
+    const auto id = static_cast<pid_t>(std::strtol(thread.path().filename().c_str(), nullptr, 10));
+    // A thread that has ended meanwhile needs no core.
+    if (sched_setaffinity(id, sizeof set, &set) != 0 && errno != ESRCH) all = false;
+  }
+  return all && !error;
+}
 
 void name_thread(const char* name) { pthread_setname_np(pthread_self(), name); }
 

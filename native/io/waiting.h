@@ -6,6 +6,7 @@
 #include <atomic>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace depthcast::io {
 
@@ -56,6 +57,9 @@ class Parker {
 bool pin_to_core(int core);
 // The system's number of the calling thread: /proc/self/task/N is about it.
 std::uint32_t thread_id();
+// Allows every thread of this process, and those that they will make, these cores alone; a thread may still be pinned
+// elsewhere afterwards. False where the system refuses one of them.
+bool confine_process(const std::vector<int>& cores);
 // Names the calling thread for top and gdb; at most 15 characters.
 void name_thread(const char* name);
 

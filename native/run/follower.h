@@ -72,6 +72,8 @@ class Follower final : private ApplyListener {
   void cancel_resume();
   void view(RecoveryView& view, std::int64_t now_ns) const;
 
+  // Whether updates are delivered from now on, where there is a delivery: between whole events.
+  void deliver(bool on) { replica_.deliver_to(on ? delivery_ : nullptr); }
   // Publishes its figures.
   void publish_counters();
   // When tick() is due at the latest; 0: no time is set.

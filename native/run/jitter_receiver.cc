@@ -65,6 +65,9 @@ void JitterReceiver::start(State what, std::int64_t give_up_ns) {
     due_count_ = 0;
     unrecorded_ = 0;
     if (what == State::floor) floor_seen_.assign(options_.packets_max, false);
+    delivering_ = what == State::delivered;
+    deliveries_.clear();
+    if (delivering_) deliveries_.reserve(deliveries_max);
     stalls_.record(true);
   }
   state_.store(what, std::memory_order_release);  // pairs with the load in before_receive()
@@ -104,7 +107,39 @@ std::uint64_t JitterReceiver::add_stages(LatencyHistogram (&stages)[static_cast<
     stage(ReceiverStage::arrival)
         .record(std::abs((packet.received_ns - last.received_ns) - (packet.due_ns - last.due_ns)));
   }
+  if (!deliveries_.empty()) add_deliveries(stage(ReceiverStage::javascript), stage(ReceiverStage::delivered));
   return met;
+}
+
+// The messages of a packet count as delivered with the last of them.
+void JitterReceiver::add_deliveries(LatencyHistogram& javascript, LatencyHistogram& delivered) const {
+  std::size_t message = 0;
+  auto delivery = deliveries_.begin();
+  for (std::size_t index = 0; index < packet_count_; ++index) {
+    const JitterPacket& packet = packets_[index];
+    while (delivery != deliveries_.end() && delivery->last_sequence < packet.last_sequence) ++delivery;
+    if (delivery == deliveries_.end()) return;
+    javascript.record(delivery->at_ns - packet.applied_ns, packet.count);
+    for (; message < packet.due_end; ++message) delivered.record(delivery->at_ns - due_[message]);
+  }
+}
+
+void JitterReceiver::delivered(std::uint64_t last_sequence) {
+  const std::int64_t now_ns = io::realtime_ns();
+  if (!javascript_use_) javascript_use_.emplace();
+  if (!delivering_ || deliveries_.size() == deliveries_max) return;
+  const std::uint64_t run_delay_ns = javascript_use_->read().run_delay_ns;
+  deliveries_.push_back({last_sequence, now_ns, run_delay_ns - javascript_run_delay_ns_});
+  javascript_run_delay_ns_ = run_delay_ns;
+}
+
+std::uint64_t JitterReceiver::undelivered() const {
+  const std::uint64_t last = deliveries_.empty() ? 0 : deliveries_.back().last_sequence;
+  std::uint64_t count = 0;
+  for (std::size_t index = packet_count_; index-- > 0 && packets_[index].last_sequence > last;) {
+    count += packets_[index].count;
+  }
+  return count;
 }
 
 void JitterReceiver::started() {
@@ -130,6 +165,7 @@ void JitterReceiver::before_receive() {
   switch (state_.load(std::memory_order_acquire)) {  // pairs with start()
     case State::idle: return;
     case State::feed:
+    case State::delivered:
       if (stopped() || last_ns_ > give_up_ns_) finish();
       return;
     case State::floor: run_floor(); break;
@@ -146,7 +182,8 @@ void JitterReceiver::received() {
 
 void JitterReceiver::taken(std::size_t line, std::span<const std::uint8_t> datagram, std::int64_t kernel_ns,
                            std::uint64_t before, std::uint64_t after) {
-  if (after <= before || state_.load(std::memory_order_relaxed) != State::feed) return;  // this thread's own by now
+  const State state = state_.load(std::memory_order_relaxed);  // this thread's own by now
+  if (after <= before || (state != State::feed && state != State::delivered)) return;
   const std::int64_t applied_ns = io::realtime_ns();
   // It has been checked: it was applied.
   const wire::Packet& packet = *wire::GetPacket(datagram.data() + sizeof(encode::Prefix));

@@ -43,15 +43,34 @@ struct JitterReceiverOptions {
   std::string ping_other_path;  // the sender's
 };
 
+// JavaScript was called with updates. CLOCK_REALTIME ns.
+struct JitterDelivery {
+  std::uint64_t last_sequence;
+  std::int64_t at_ns;
+  std::uint64_t run_delay_ns;  // of the JavaScript thread, since the delivery before
+};
+
 // `total` is due -> applied, `total_without_stalls` the same without the messages that met one of the machine's stalls;
-// `arrival`: how much the distance between two packets differs from that of their due times.
-enum class ReceiverStage : std::uint8_t { to_kernel, queue, apply, total, total_without_stalls, arrival, count_ };
+// `arrival`: how much the distance between two packets differs from that of their due times; `javascript` is applied ->
+// delivered to JavaScript, `delivered` due -> there.
+enum class ReceiverStage : std::uint8_t {
+  to_kernel,
+  queue,
+  apply,
+  total,
+  total_without_stalls,
+  arrival,
+  javascript,
+  delivered,
+  count_
+};
 
 // Threads: the probe's calls by the subscriber's thread; the others by one other thread, and but for state() and stop()
-// only while state() is `idle`.
+// only while state() is `idle`, and delivered() by that one, whenever JavaScript is called.
 class JitterReceiver final : public SubscriberProbe {
  public:
-  enum class State : std::uint32_t { idle, feed, floor, ping };
+  // `delivered`: the feed, with its updates delivered to JavaScript.
+  enum class State : std::uint32_t { idle, feed, floor, ping, delivered };
 
   explicit JitterReceiver(const JitterReceiverOptions& options);
 
@@ -68,6 +87,11 @@ class JitterReceiver final : public SubscriberProbe {
   std::uint64_t messages() const { return due_count_; }
   const StallLog& stalls() const { return stalls_; }
   bool knows_run_delay() const { return knows_run_delay_; }
+  // JavaScript has been called with updates up to this number.
+  void delivered(std::uint64_t last_sequence);
+  const std::vector<JitterDelivery>& deliveries() const { return deliveries_; }
+  // Messages that were applied and, as the last delivery says, not delivered.
+  std::uint64_t undelivered() const;
   // Per message of the last feed or floor: adds to them. The stalls are the machine's, by time; those of the sender
   // count until the kernel has the packet, one's own from then on. Returns the messages that met one.
   std::uint64_t add_stages(LatencyHistogram (&stages)[static_cast<std::size_t>(ReceiverStage::count_)],
@@ -75,6 +99,7 @@ class JitterReceiver final : public SubscriberProbe {
 
   void started() override;
   void before_receive() override;
+  bool delivers() const override { return state() == State::delivered; }
   void received() override;
   void taken(std::size_t line, std::span<const std::uint8_t> datagram, std::int64_t kernel_ns, std::uint64_t before,
              std::uint64_t after) override;
@@ -85,6 +110,7 @@ class JitterReceiver final : public SubscriberProbe {
   bool take_floor(std::uint32_t line, std::span<const std::uint8_t> datagram, std::int64_t kernel_ns,
                   std::int64_t now_ns);
   void run_ping();
+  void add_deliveries(LatencyHistogram& javascript, LatencyHistogram& delivered) const;
   void finish();
   bool stopped() const { return stop_.load(std::memory_order_acquire); }  // pairs with stop()
 
@@ -108,6 +134,13 @@ class JitterReceiver final : public SubscriberProbe {
   std::int64_t last_ns_ = 0;
   std::optional<io::SharedMemory> ping_;
   std::optional<io::SharedMemory> ping_other_;
+
+  // The JavaScript thread's own.
+  static constexpr std::size_t deliveries_max = std::size_t{1} << 20;
+  std::optional<io::ThreadUseReader> javascript_use_;
+  std::uint64_t javascript_run_delay_ns_ = 0;
+  bool delivering_ = false;
+  std::vector<JitterDelivery> deliveries_;
 
   std::atomic<bool> stop_{false};
   std::atomic<State> state_{State::idle};

@@ -1,8 +1,13 @@
 #include "run/jitter_sender.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
 #include <stdexcept>
+#include <system_error>
 #include <utility>
 
 #include "io/clock.h"
@@ -27,6 +32,10 @@ JitterSender::JitterSender(JitterSenderOptions options, std::unique_ptr<ByteSour
   for (const io::SenderOptions& line : options_.floor_lines) floor_.push_back(std::make_unique<io::UdpSender>(line));
   if (!options_.ping_path.empty()) ping_.emplace(io::SharedMemory::create(options_.ping_path, sizeof(PingLine)));
   round_trips_.reserve(ping_turns / ping_share);
+  if (options_.injection.what == Injection::What::fsync) {
+    injected_file_ = io::FileDescriptor(open(options_.injection.path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+    if (!injected_file_.open()) throw std::system_error(errno, std::generic_category(), options_.injection.path);
+  }
 }
 
 bool JitterSender::read_message() {
@@ -83,8 +92,10 @@ void JitterSender::reserve() {
   if (packets_.size() < packets) packets_ = FixedArray<Packet>(packets, true);
 }
 
-void JitterSender::start_feed(std::int64_t start_ns, std::int64_t give_up_ns) {
+void JitterSender::start_feed(std::int64_t start_ns, std::int64_t give_up_ns, bool inject) {
   start_ns_ = start_ns;
+  injecting_ = inject && options_.injection.what != Injection::What::none;
+  injection_due_ns_ = start_ns + options_.injection.every_ns / 2;
   give_up_ns_ = give_up_ns;
   next_ = 0;
   batch_count_ = 0;
@@ -149,7 +160,12 @@ void JitterSender::started() {
 // One look at the clock, by a thread that did nothing but wait since the one before unless it is busy.
 std::int64_t JitterSender::wait() {
   const std::int64_t now_ns = io::realtime_ns();
-  if (!busy_) stalls_.waited(last_ns_, now_ns, [this] { return use_->read(); });
+  const auto read = [this] { return use_->read(); };
+  if (busy_) {
+    stalls_.worked(last_ns_, now_ns, read);
+  } else {
+    stalls_.waited(last_ns_, now_ns, read);
+  }
   busy_ = false;
   last_ns_ = now_ns;
   return now_ns;
@@ -193,6 +209,7 @@ void JitterSender::feed(SpscRing<ingest::InputCell>& input, std::int64_t now_ns)
 
 void JitterSender::sequenced(std::uint64_t position, std::uint64_t sequence) {
   if (!batch_open_) return;
+  if (injecting_) inject();
   batch_.sequenced_ns = io::realtime_ns();
   batch_.last_position = position;
   batch_.last_sequence = sequence;
@@ -227,6 +244,23 @@ void JitterSender::after_send() {
     return;
   }
   batches_[batch_count_++] = batch_;
+}
+
+void JitterSender::inject() {
+  const Injection& injection = options_.injection;
+  const std::int64_t begin_ns = io::realtime_ns();
+  if (begin_ns < injection_due_ns_) return;
+  injection_due_ns_ += injection.every_ns * ((begin_ns - injection_due_ns_) / injection.every_ns + 1);
+  std::uint8_t page[4'096] = {};
+  std::int64_t now_ns = begin_ns;
+  do {
+    if (injection.what == Injection::What::fsync) {
+      page[0] = static_cast<std::uint8_t>(now_ns);
+      if (pwrite(injected_file_.get(), page, sizeof page, 0) > 0) fsync(injected_file_.get());
+    }
+    now_ns = io::realtime_ns();
+  } while (now_ns < begin_ns + injection.length_ns);
+  activities_.add(Activity::injected, begin_ns);
 }
 
 // Each batch of the feed again, at the instant at which its last message was due.

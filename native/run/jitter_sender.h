@@ -10,8 +10,10 @@
 
 #include "core/memory.h"
 #include "ingest/itch_parser.h"
+#include "io/file_descriptor.h"
 #include "io/shared_memory.h"
 #include "io/udp_socket.h"
+#include "run/activity_log.h"
 #include "run/itch_framing.h"
 #include "run/jitter_schedule.h"
 #include "run/jitter_wire.h"
@@ -32,11 +34,25 @@ struct JitterBatch {
   std::uint64_t packets_end;  // of the slice, up to and with this batch
 };
 
+// What is done to the publisher's thread on purpose, in the middle of a batch, to see whether it is found.
+struct Injection {
+  enum class What : std::uint8_t {
+    none,
+    pause,  // busy, as by a bug
+    fsync,  // a page is written and synced, again and again, as by a journal on the path
+  };
+  What what = What::none;
+  std::int64_t every_ns = 0;   // from the beginning of one to that of the next
+  std::int64_t length_ns = 0;  // at least
+  std::string path;            // of the file to sync
+};
+
 struct JitterSenderOptions {
   LoadOptions load;
   std::vector<io::SenderOptions> floor_lines;  // as the feed's, but other ports
   std::string ping_path;                       // own memory for the round trip; empty: none
   std::string ping_other_path;                 // the receiver's
+  Injection injection;
 };
 
 enum class SenderStage : std::uint8_t { ingest, sequence, encode, send, floor_wait, floor_send, count_ };
@@ -53,8 +69,9 @@ class JitterSender final : public PublisherProbe {
   // Reads and parses the source's next messages: `messages` of them, or where that is 0 those due within `length_ns`.
   // Returns how many there are. Throws std::runtime_error where the source breaks or there are too many.
   std::size_t prepare(std::size_t messages, std::int64_t length_ns, const LoadOptions& load);
-  // The first message is due at `start_ns`. What is not sent by `give_up_ns` never is.
-  void start_feed(std::int64_t start_ns, std::int64_t give_up_ns);
+  // The first message is due at `start_ns`. What is not sent by `give_up_ns` never is. `inject`: the options' injection
+  // is used.
+  void start_feed(std::int64_t start_ns, std::int64_t give_up_ns, bool inject = false);
   void start_floor(std::int64_t start_ns);
   // Before the receiver's start_ping() and one's own: takes its memory.
   void prepare_ping();
@@ -69,6 +86,8 @@ class JitterSender final : public PublisherProbe {
   std::uint64_t unsent() const { return due_.size() - next_; }
   const StallLog& stalls() const { return stalls_; }
   bool knows_run_delay() const { return knows_run_delay_; }
+  // Of the publisher's process; injections are added to it.
+  ActivityLog& activities() { return activities_; }
   // Per message of the last feed, or of the last floor: adds to them.
   void add_stages(LatencyHistogram (&stages)[static_cast<std::size_t>(SenderStage::count_)]) const;
   // ns of a cache line to the other core and back, in the mean of each hundred; of the last ping.
@@ -90,6 +109,7 @@ class JitterSender final : public PublisherProbe {
   bool read_message();
   void reserve();
   void feed(SpscRing<ingest::InputCell>& input, std::int64_t now_ns);
+  void inject();
   void run_floor();
   void send_floor(const JitterBatch& batch, std::uint64_t first_packet, std::int64_t instant_ns, std::int64_t now_ns);
   void run_ping();
@@ -116,7 +136,12 @@ class JitterSender final : public PublisherProbe {
   FixedArray<JitterBatch> batches_;
   FixedArray<Packet> packets_;
 
+  ActivityLog activities_;
+  io::FileDescriptor injected_file_;
+  bool injecting_ = false;
+
   // The publisher thread's own while it is not idle.
+  std::int64_t injection_due_ns_ = 0;
   std::optional<io::ThreadUseReader> use_;
   StallLog stalls_{65'536};
   bool knows_run_delay_ = false;

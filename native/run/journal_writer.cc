@@ -157,6 +157,7 @@ int JournalWriter::open_segment(const PendingRecord& first) {
 
 // Writes as much of what waits as one segment takes.
 int JournalWriter::write_some() {
+  const ActivityScope scope(options_.activities.get(), Activity::journal_write);
   if (!segment_.is_open()) {
     if (const int error = open_segment(pending_[pending_done_]); error != 0) return note(error);
   }
@@ -208,6 +209,7 @@ int JournalWriter::write_pending() {
 int JournalWriter::sync() {
   synced_ns_ = io::monotonic_ns();
   if (!unsynced_ || !segment_.is_open()) return 0;
+  const ActivityScope scope(options_.activities.get(), Activity::fsync);
   int error = segment_.sync();
   // The segment's name is as needed as its bytes.
   if (error == 0 && folder_unsynced_ && storage_.sync_folder(options_.folder) != 0) error = errno;

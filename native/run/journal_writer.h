@@ -14,6 +14,7 @@
 #include "core/memory.h"
 #include "io/storage.h"
 #include "io/waiting.h"
+#include "run/activity_log.h"
 #include "run/counters.h"
 #include "run/ring_followers.h"
 #include "run/segment_writer.h"
@@ -71,10 +72,11 @@ struct JournalOptions {
   std::size_t batch_bytes = std::size_t{1} << 20;
   std::int64_t retry_ns = 100'000'000;  // pause after an error; doubles
   std::int64_t retry_ns_max = 5'000'000'000;
-  std::int64_t poll_ns = 500'000;      // sleep where the ring has nothing new
-  int core = -1;                       // -1: not pinned
-  io::Storage* storage = nullptr;      // null: the system's
-  RingFollowers* followers = nullptr;  // of this process; told how far the ring has been taken
+  std::int64_t poll_ns = 500'000;           // sleep where the ring has nothing new
+  int core = -1;                            // -1: not pinned
+  io::Storage* storage = nullptr;           // null: the system's
+  RingFollowers* followers = nullptr;       // of this process; told how far the ring has been taken
+  std::shared_ptr<ActivityLog> activities;  // null: nothing is measured
 };
 
 // Threads: constructor, append, flush, start and stop on one; counters on any. The ring's memory must outlive it.

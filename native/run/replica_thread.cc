@@ -110,7 +110,7 @@ void ReplicaThread::run() {
   std::int64_t counters_due_ns = 0;
   while (!stop_.load(std::memory_order_acquire)) {  // pairs with stop()
     const std::int64_t now_ns = io::monotonic_ns();
-    bool worked = follower_.step(now_ns);
+    bool worked = follow(now_ns);
     serve(now_ns);
     tick_checkpoint(now_ns);
     worked = tick_loop(now_ns) || worked;
@@ -128,6 +128,15 @@ void ReplicaThread::run() {
   }
   pending_.clear();
   publish_counters();
+}
+
+bool ReplicaThread::follow(std::int64_t now_ns) {
+  ActivityLog* const log = options_.activities.get();
+  if (log == nullptr) return follower_.step(now_ns);
+  const std::int64_t begin_ns = io::realtime_ns();
+  const bool worked = follower_.step(now_ns);
+  if (worked) log->add(Activity::replica, begin_ns);
+  return worked;
 }
 
 void ReplicaThread::serve(std::int64_t now_ns) {
@@ -225,6 +234,7 @@ std::shared_ptr<const Generation> ReplicaThread::chosen(const std::vector<std::u
 
 std::shared_ptr<const Generation> ReplicaThread::take(const std::vector<std::uint32_t>& instruments,
                                                       std::int64_t now_ns) {
+  const ActivityScope scope(options_.activities.get(), Activity::snapshot);
   const book::Replica& replica = follower_.replica();
   const std::int64_t realtime_ns = io::realtime_ns();
   // Later generations have larger numbers, whichever process makes them.
@@ -281,6 +291,7 @@ void ReplicaThread::tick_checkpoint(std::int64_t now_ns) {
   checkpoint_running_.store(true, std::memory_order_relaxed);  // the thread that starts now sees it
   checkpoint_thread_ = std::thread([this, generation] {
     io::name_thread("dc-checkpoint");
+    const ActivityScope scope(options_.activities.get(), Activity::checkpoint);
     try {
       checkpoints_->write(*generation);
       counters_.set(checkpoint_sequence, generation->sequence);
@@ -298,7 +309,10 @@ bool ReplicaThread::tick_loop(std::int64_t now_ns) {
   if (loop_->wants() && follower_.presentable()) {
     if (auto generation = whole(follower_.replica().sequence(), now_ns)) loop_->begin(std::move(generation));
   }
-  return loop_->step(now_ns);
+  const std::int64_t begin_ns = options_.activities == nullptr ? 0 : io::realtime_ns();
+  const bool sent = loop_->step(now_ns);
+  if (sent && options_.activities != nullptr) options_.activities->add(Activity::snapshot_loop, begin_ns);
+  return sent;
 }
 
 void ReplicaThread::idle(std::uint32_t& idle_rounds) {

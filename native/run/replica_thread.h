@@ -15,6 +15,7 @@
 #include "encode/snapshot_writer.h"
 #include "io/udp_socket.h"
 #include "io/waiting.h"
+#include "run/activity_log.h"
 #include "run/counters.h"
 #include "run/replica_follower.h"
 #include "run/snapshot_loop.h"
@@ -69,6 +70,7 @@ struct ReplicaOptions {
   int core = -1;
   std::optional<io::SenderOptions> loop;  // the snapshot group
   std::uint64_t loop_bytes_per_second = 8 << 20;
+  std::shared_ptr<ActivityLog> activities;  // null: nothing is measured
 };
 
 struct SnapshotRequest {
@@ -116,6 +118,7 @@ class ReplicaThread {
   static constexpr std::int64_t patience_ns = 2'000'000'000;
 
   void run();
+  bool follow(std::int64_t now_ns);
   void serve(std::int64_t now_ns);
   // False: it waits on.
   bool serve_one(Waiting& waiting, std::int64_t now_ns);

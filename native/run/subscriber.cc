@@ -64,7 +64,10 @@ void Subscriber::run() {
   std::uint32_t idle_rounds = 0;
   std::int64_t publish_due_ns = 0;
   while (!stop_.load(std::memory_order_acquire)) {  // pairs with stop()
-    if (probe != nullptr) probe->before_receive();
+    if (probe != nullptr) {
+      probe->before_receive();
+      follower_.deliver(probe->delivers());
+    }
     std::size_t received = 0;
     for (std::size_t line = 0; line < 2; ++line) received += receive(line);
     if (snapshot_receiver_ != nullptr) received += receive_snapshot_line();

@@ -16,6 +16,8 @@ class SubscriberProbe {
   virtual void started() = 0;
   // Before each look at the lines.
   virtual void before_receive() = 0;
+  // Whether updates are to be delivered from here on; asked after before_receive(), between whole events.
+  virtual bool delivers() const = 0;
   // A look at a line has brought something: before the first datagram of it is read.
   virtual void received() = 0;
   // That datagram has been taken; `kernel_ns`: when the kernel had it (CLOCK_REALTIME), 0: unknown. The books went from

@@ -77,6 +77,64 @@ TEST(jitterSenderPutsEveryMessageInOnceItIsDueAndTimesItsBatches) {
   CHECK_EQUAL(sender.prepare(0, second / 10, load), 10'000U);
 }
 
+TEST(jitterSenderPausesInTheMiddleOfABatchWhereThatIsWantedAndLogsIt) {
+  run::JitterSenderOptions options;
+  options.injection = {run::Injection::What::pause, second / 100, second / 1'000, ""};
+  JitterSender sender(options, small_source());
+  run::LoadOptions load;
+  load.rate = 20'000;
+  for (const bool inject : {false, true}) {
+    sender.prepare(2'000, 0, load);
+    sender.started();
+    const std::int64_t start_ns = io::realtime_ns() + second / 100;
+    sender.start_feed(start_ns, start_ns + 60 * second, inject);
+    publish_slice(sender, 0);
+    const std::vector<run::ActivityTime> times = sender.activities().take();
+    if (!inject) {
+      CHECK(times.empty());
+      continue;
+    }
+    REQUIRE(!times.empty());
+    CHECK(times.size() <= 10);  // one each 10 ms of 100
+    for (const run::ActivityTime& one : times) {
+      CHECK(one.what == run::Activity::injected);
+      CHECK(one.end_ns - one.begin_ns >= second / 1'000);
+      // Between a batch's being taken and its being sequenced.
+      bool within = false;
+      for (std::size_t index = 0; index < sender.batch_count(); ++index) {
+        const run::JitterBatch& batch = sender.batches()[index];
+        within = within || (batch.ingest_ns <= one.begin_ns && one.end_ns <= batch.sequenced_ns);
+      }
+      CHECK(within);
+    }
+  }
+  CHECK(sender.activities().take().empty());
+}
+
+TEST(jitterReceiverCountsAPacketAsDeliveredWithTheLastOfItsMessages) {
+  run::JitterReceiverOptions options;
+  options.packets_max = 64;
+  options.messages_max = 1'024;
+  JitterReceiver receiver(options);
+  CHECK(!receiver.delivers());
+  receiver.delivered(7);  // nothing is measured
+  receiver.start(JitterReceiver::State::delivered, io::realtime_ns() + 60 * second);
+  CHECK(receiver.delivers());
+  receiver.delivered(8);
+  receiver.delivered(11);
+  receiver.stop();
+  receiver.started();
+  receiver.before_receive();
+  CHECK(!receiver.delivers());
+  REQUIRE_EQUAL(receiver.deliveries().size(), 2U);
+  CHECK_EQUAL(receiver.deliveries()[1].last_sequence, 11U);
+  CHECK(receiver.deliveries()[0].at_ns <= receiver.deliveries()[1].at_ns);
+  CHECK_EQUAL(receiver.undelivered(), 0U);
+  receiver.start(JitterReceiver::State::feed, io::realtime_ns() + 60 * second);
+  CHECK(receiver.deliveries().empty());
+  receiver.stop();
+}
+
 TEST(jitterSenderGivesUpWhatCannotBeSentInTime) {
   JitterSender sender({}, small_source());
   run::LoadOptions load;

@@ -7,7 +7,9 @@ import { JitterCollector } from '../jitter/collector.js';
 import { compareResults, readResult, renderComparison } from '../jitter/compare.js';
 import { hgrmFiles } from '../jitter/hgrm.js';
 import { renderHtml } from '../jitter/html.js';
+import { parseInjection } from '../jitter/injections.js';
 import { type MeasuredEnd, Measurement } from '../jitter/measure.js';
+import type { KnownInterval } from '../jitter/periodic.js';
 import { intervals_ms, type JitterPlan } from '../jitter/plan.js';
 import type { JitterResult } from '../jitter/result.js';
 import { renderTable } from '../jitter/table.js';
@@ -18,11 +20,24 @@ import { readOptions } from './options.js';
 import { Output } from './output.js';
 import { dieStopped, listenForStop } from './stopping.js';
 
-const known_intervals = [
-  { name: 'heartbeats (heartbeatMs), and the publisher reads the wall clock', interval_ms: intervals_ms.heartbeat },
-  { name: 'repeated definitions (definitionsMs)', interval_ms: intervals_ms.definitions },
-  { name: 'the counts of the stall log are read anew', interval_ms: 5 },
-];
+/** Everything in the measured processes that runs at an interval of its own. */
+function knownIntervals({ journal, replica, gc_every_ms, inject }: JitterPlan): KnownInterval[] {
+  const known = [
+    { name: 'heartbeats (heartbeatMs), and the publisher reads the wall clock', interval_ms: intervals_ms.heartbeat },
+    { name: 'repeated definitions (definitionsMs)', interval_ms: intervals_ms.definitions },
+    { name: 'metrics: both threads publish their counters', interval_ms: intervals_ms.counters },
+    { name: 'the counts of the stall log are read anew', interval_ms: 5 },
+  ];
+  if (journal?.fsync === 'interval') known.push({ name: 'fsync of the journal', interval_ms: intervals_ms.fsync });
+  if (journal !== null) known.push({ name: 'the journal looks at the ring', interval_ms: intervals_ms.journalPoll });
+  if (replica !== null) {
+    known.push({ name: 'the replica looks at the ring', interval_ms: intervals_ms.replicaPoll });
+    known.push({ name: 'a snapshot is taken for the snapshot loop', interval_ms: intervals_ms.snapshot });
+  }
+  if (gc_every_ms > 0) known.push({ name: 'garbage collection (gcEvery)', interval_ms: gc_every_ms });
+  if (inject !== null) known.push({ name: `injected: ${inject.kind}`, interval_ms: inject.every_ms });
+  return known;
+}
 
 /** Rejects with ConfigError for wrong options, with another Error where nothing can be measured. */
 export async function jitter(given: Record<string, unknown>): Promise<CommandEnd> {
@@ -78,7 +93,7 @@ async function tell(result: JitterResult, options: JitterCommandOptions): Promis
 
 function measure(options: JitterCommandOptions, plan: JitterPlan) {
   const measurement = new Measurement(plan);
-  const collector = new JitterCollector(plan.slice_ns, plan.pairs);
+  const collector = new JitterCollector(plan.slice_ns, plan.pairs, plan.inject?.kind, plan.gc_every_ms);
   const load = loadavg()[0] ?? 0;
   const progress = process.stderr.isTTY && !options.json;
   const run = async () => {
@@ -88,7 +103,8 @@ function measure(options: JitterCommandOptions, plan: JitterPlan) {
     });
     if (progress) process.stderr.write('\r\x1b[K');
     const budgets = options.budget.map((text) => parseBudget(text)).filter((budget) => budget !== undefined);
-    return collector.result(conditionsOf(plan, end, load), known_intervals, budgets, warningsOf(plan, end));
+    const conditions = conditionsOf(plan, end, load);
+    return collector.result(conditions, knownIntervals(plan), budgets, warningsOf(plan, end), end.clockSteps);
   };
   return { result: run(), close: () => measurement.close() };
 }
@@ -100,6 +116,10 @@ function planOf(options: JitterCommandOptions, folder: string): JitterPlan {
   const local = { interface: options.interface };
   const cores = availableParallelism();
   const core = (wanted: number, fallback: number) => (wanted !== -2 ? wanted : cores >= 2 ? fallback : -1);
+  const publisherCore = core(options.publisherCore, cores - 2);
+  const subscriberCore = core(options.subscriberCore, cores - 1);
+  const free = allCores(cores).filter((one) => one !== publisherCore && one !== subscriberCore);
+  const inject = options.inject === undefined ? undefined : parseInjection(options.inject);
   return {
     load: { pattern, rate, burst, speed, seed },
     source: source === 'simulate' ? source : source.slice('itch:'.length),
@@ -108,14 +128,34 @@ function planOf(options: JitterCommandOptions, folder: string): JitterPlan {
     preload: source === 'simulate' ? 2 * options.symbols + 4 * options.liveOrders : 0,
     pairs: Math.max(1, Math.round(seconds / (2 * slice_s))),
     slice_ns: Math.round(slice_s * 1e9),
+    delivered_ns: options.javascript ? Math.round(slice_s * 0.5e9) : 0,
+    gc_every_ms: options.gcEvery,
+    inject: inject ?? null,
+    journal: options.journal === undefined ? null : { folder: options.journal, fsync: options.journalFsync },
+    replica: options.replica ? snapshotLine(lines[0], options.interface) : null,
     lines: lines.map((line) => ({ ...line, ...local, datagramBytes: options.datagramBytes })),
     floorLines: lines.map(({ group, port }) => ({ group, port: port + 2, ...local })),
     wait: options.wait,
-    publisherCore: core(options.publisherCore, cores - 2),
-    subscriberCore: core(options.subscriberCore, cores - 1),
+    publisherCore,
+    subscriberCore,
+    // Where there is no third core the other threads of the publisher's process keep off its own at least where that is
+    // what is measured.
+    publisherHelperCores:
+      free.length > 0 ? free : options.gcEvery > 0 ? allCores(cores).filter((one) => one !== publisherCore) : [],
+    subscriberHelperCores: free,
     receiveBufferBytes: options.receiveBufferBytes,
     folder,
   };
+}
+
+function allCores(count: number): number[] {
+  return Array.from({ length: count }, (_, core) => core);
+}
+
+/** Beside the lines of feed and floor. */
+function snapshotLine(line: { group: string; port: number } | undefined, local: string) {
+  const { group = '239.192.28.1', port = 26_451 } = line ?? {};
+  return { group, port: port > 65_531 ? port - 4 : port + 4, interface: local };
 }
 
 function conditionsOf(plan: JitterPlan, end: MeasuredEnd, load: number): JitterResult['conditions'] {
@@ -139,6 +179,11 @@ function conditionsOf(plan: JitterPlan, end: MeasuredEnd, load: number): JitterR
     live_orders: Number(end.subscriber.counters.liveOrders ?? 0n),
     slice_ms: plan.slice_ns / 1e6,
     pairs: plan.pairs,
+    delivered_slice_ms: plan.delivered_ns / 1e6,
+    gc_every_ms: plan.gc_every_ms,
+    injected: plan.inject === null ? null : `${plan.inject.kind}:${plan.inject.every_ms}:${plan.inject.length_ms}`,
+    journal_fsync: plan.journal?.fsync ?? null,
+    replica: plan.replica !== null,
     lines: plan.lines.length,
     datagram_bytes: plan.lines[0]?.datagramBytes ?? 0,
     wait: plan.wait,
@@ -152,8 +197,14 @@ function conditionsOf(plan: JitterPlan, end: MeasuredEnd, load: number): JitterR
   };
 }
 
-function warningsOf(plan: JitterPlan, { subscriber }: MeasuredEnd): string[] {
+function warningsOf(plan: JitterPlan, { subscriber, clockSteps }: MeasuredEnd): string[] {
   const warnings: string[] = [];
+  if (clockSteps.length > 0)
+    warnings.push(
+      `the system's clock was set while ${clockSteps.length} pairs of slices ran: they were thrown away ` +
+        `(${clockSteps.map((ns) => `${(ns / 1e6).toFixed(3)} ms`).join(', ')})`,
+    );
+  if (plan.inject !== null) warnings.push(`faults were made on purpose: ${plan.inject.kind}`);
   if (subscriber.missingMessages > 0n)
     warnings.push(`${subscriber.missingMessages} messages were lost on both lines, and are in no figure`);
   if (subscriber.digestMismatches > 0) warnings.push("the client's books differ from the publisher's");

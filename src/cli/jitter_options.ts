@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { anyNumber, byteCount, interfaceAddress, ipv4Address, text, wholeNumber } from '../config_values.js';
 import { parseBudget } from '../jitter/budget.js';
+import { injection_kinds, parseInjection } from '../jitter/injections.js';
 import type { FlagRules } from './options.js';
 
 const file = (what: string) =>
@@ -39,6 +40,27 @@ export const jitterCommandOptions = z
     liveOrders: wholeNumber(1, 4_000_000).default(20_000).describe('live orders of the simulated exchange'),
     seed: wholeNumber(0, 0x7fff_ffff).default(1).describe('decides the load; the same seed, the same schedule'),
     slice: anyNumber(0.05, 10).optional().describe('s of one slice; feed and floor take turns (from 0.05 to 10)'),
+    javascript: z
+      .boolean()
+      .default(true)
+      .describe('each pair has one more slice of half the length, whose updates are delivered to JavaScript'),
+    gcEvery: anyNumber(0, 10_000)
+      .default(0)
+      .describe("ms between garbage collections in the publisher's process, in slices that compare; 0: none"),
+    inject: text(
+      `KIND[:EVERY_MS[:LENGTH_MS]], KIND one of ${injection_kinds.join(', ')}; EVERY_MS from 5, LENGTH_MS at most half`,
+      (given) => parseInjection(given) !== undefined,
+    )
+      .optional()
+      .describe('a fault made on purpose, KIND[:EVERY_MS[:LENGTH_MS]]: are its outliers given their true cause?'),
+    journal: text('a folder', (given) => given !== '')
+      .optional()
+      .describe('a journal is written to a folder of its own in this one meanwhile'),
+    journalFsync: z
+      .enum(['never', 'interval', 'every-batch'])
+      .default('interval')
+      .describe('when that journal is synced'),
+    replica: z.boolean().default(false).describe('a replica follows the publisher, and its snapshot loop runs'),
     json: z.boolean().default(false).describe('print one JSON object instead of the table'),
     hgrm: text('a folder', (given) => given !== '')
       .optional()

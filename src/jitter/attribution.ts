@@ -1,10 +1,12 @@
 /** Who is to blame for an outlier. Pure. */
 import { eachPacket, type TracedPacket } from './packets.js';
-import { overlap_ns, type Stall } from './stalls.js';
+import { type Interval, overlap_ns, type Stall, type StallCause, stalled_ns } from './stalls.js';
 
 export const causes = [
   'machine',
   'scheduling',
+  'stopped',
+  'disk',
   'page_fault',
   'publisher',
   'send_call',
@@ -17,14 +19,16 @@ export type Cause = (typeof causes)[number];
 
 export const cause_texts: Record<Cause, string> = {
   machine: 'the machine stood still under a thread that was running (proved)',
-  scheduling: 'another thread had the core',
+  scheduling: 'another thread, or an interrupt, had the core',
+  stopped: 'the thread was put to sleep: its process was stopped, or it waited for a lock',
+  disk: 'the thread waited for the disk',
   page_fault: 'a page fault',
   publisher: 'the publisher was sequencing, booking or encoding',
   send_call: 'the send call, up to the kernel having the packet',
   line: 'line A was late, and line B brought it first',
   kernel_queue: 'the packet lay in the socket while the receiving thread was free',
   receiver: 'the receiving thread was busy with this packet or those before it',
-  javascript: 'JavaScript was late',
+  javascript: 'JavaScript was late or collected garbage, in a process that is measured',
 };
 
 /** Outliers that follow each other, and so have one cause: that of the worst of them. */
@@ -36,6 +40,32 @@ export interface Episode {
   messages: number;
   packets: number;
   worst: TracedPacket;
+  /** Latency and messages of each packet, one after the other. */
+  members: number[];
+  /** What ran for half of the worst packet's way or longer, by name, each once. */
+  beside: string[];
+}
+
+/** Something that ran in the measured processes, or was done to them. */
+export interface Activity extends Interval {
+  name: string;
+}
+/** Activities that make a thread lose its core to JavaScript. */
+export const gc_activities: readonly string[] = ['gc of the publisher', 'gc of the subscriber'];
+
+/** The collector's helper threads are at work before and after the pause that it tells of. */
+const gc_before_ns = 200_000;
+const gc_after_ns_max = 1_000_000;
+
+/** ns of [begin, end] in which a measured process collected garbage. */
+export function collected_ns(activities: readonly Activity[], begin_ns: number, end_ns: number): number {
+  const wide = activities
+    .filter(({ name }) => gc_activities.includes(name))
+    .map((one) => ({
+      begin_ns: one.begin_ns - gc_before_ns,
+      end_ns: one.end_ns + Math.min(gc_after_ns_max, one.end_ns - one.begin_ns),
+    }));
+  return overlap_ns(wide, begin_ns, end_ns);
 }
 
 export interface SliceEvidence {
@@ -43,6 +73,8 @@ export interface SliceEvidence {
   packets: Float64Array;
   senderStalls: readonly Stall[];
   receiverStalls: readonly Stall[];
+  /** Ascending by begin. */
+  activities: readonly Activity[];
 }
 
 /** Outliers closer to each other than this belong together. */
@@ -74,11 +106,21 @@ export function findEpisodes(slice: SliceEvidence, threshold_ns: number): Episod
     if (latency_ns <= threshold_ns) return;
     let episode = episodes.at(-1);
     if (episode === undefined || packet.due_ns > last_ns + episode_gap_ns) {
-      episode = { cause: 'publisher', due_ns: 0, latency_ns: 0, messages: 0, packets: 0, worst: packet };
+      episode = {
+        cause: 'publisher',
+        due_ns: 0,
+        latency_ns: 0,
+        messages: 0,
+        packets: 0,
+        worst: packet,
+        members: [],
+        beside: [],
+      };
       episodes.push(episode);
     }
     episode.messages += packet.messages;
     episode.packets++;
+    episode.members.push(latency_ns, packet.messages);
     if (latency_ns > episode.latency_ns) {
       episode.latency_ns = latency_ns;
       episode.due_ns = packet.due_ns;
@@ -86,21 +128,37 @@ export function findEpisodes(slice: SliceEvidence, threshold_ns: number): Episod
     }
     last_ns = Math.max(last_ns, packet.applied_ns);
   });
-  for (const episode of episodes) episode.cause = causeOf(episode.worst, slice);
+  for (const episode of episodes) {
+    const { due_ns, applied_ns } = episode.worst;
+    episode.cause = causeOf(episode.worst, slice);
+    episode.beside = activitiesBeside(slice.activities, due_ns, applied_ns);
+  }
   return episodes;
+}
+
+/** Names of what ran for at least half of [begin, end]. */
+export function activitiesBeside(activities: readonly Activity[], begin_ns: number, end_ns: number): string[] {
+  const met = activities.filter((one) => one.begin_ns < end_ns && one.end_ns > begin_ns);
+  return [...new Set(met.map(({ name }) => name))].filter((name) => {
+    const own = met.filter((one) => one.name === name);
+    return overlap_ns(own, begin_ns, end_ns) >= (end_ns - begin_ns) / 2;
+  });
 }
 
 /** The cause of one packet's latency. */
 export function causeOf(packet: TracedPacket, slice: SliceEvidence): Cause {
   const { due_ns, kernel_ns, applied_ns } = packet;
-  const within = (which: (stall: Stall) => boolean) =>
-    overlap_ns(slice.senderStalls.filter(which), due_ns, Math.max(due_ns, kernel_ns)) +
-    overlap_ns(slice.receiverStalls.filter(which), kernel_ns, applied_ns);
+  const parts = stalled_ns(slice.senderStalls, due_ns, Math.max(due_ns, kernel_ns));
+  const received = stalled_ns(slice.receiverStalls, kernel_ns, applied_ns);
+  for (const cause of Object.keys(parts) as StallCause[]) parts[cause] += received[cause];
   const half_ns = (applied_ns - due_ns) / 2;
-  if (within((stall) => stall.machine) >= half_ns) return 'machine';
-  if (within((stall) => stall.switches > 0 || stall.run_delay_ns > 0) >= half_ns) return 'scheduling';
-  if (within((stall) => !stall.machine) >= half_ns) return 'page_fault';
-  return stageCause(packet, slice);
+  if (parts.machine >= half_ns) return 'machine';
+  const explained = (['scheduling', 'stopped', 'disk', 'page_fault'] as const).toSorted((a, b) => parts[b] - parts[a]);
+  const [cause] = explained;
+  if (cause === undefined || explained.reduce((sum, one) => sum + parts[one], 0) < half_ns)
+    return stageCause(packet, slice);
+  if (cause === 'scheduling' && collected_ns(slice.activities, due_ns, applied_ns) >= half_ns) return 'javascript';
+  return cause;
 }
 
 function stageCause(packet: TracedPacket, slice: SliceEvidence): Cause {

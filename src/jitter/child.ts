@@ -1,10 +1,11 @@
 /** One process of a measurement; made by processes.ts, and gone with it. */
+import { type Disturbance, InjectorSide } from './injector_side.js';
 import type { JitterPlan } from './plan.js';
 import type { Answer, Call } from './processes.js';
 import { ReceiverSide } from './receiver_side.js';
 import { SenderSide } from './sender_side.js';
 
-let side: SenderSide | ReceiverSide | undefined;
+let side: SenderSide | ReceiverSide | InjectorSide | undefined;
 
 const calls: Record<string, (...parameters: never[]) => unknown> = {
   openSender: (plan: JitterPlan) => {
@@ -13,6 +14,9 @@ const calls: Record<string, (...parameters: never[]) => unknown> = {
   openReceiver: async (plan: JitterPlan, messages_max: number) => {
     side = new ReceiverSide(plan, messages_max);
     await side.start();
+  },
+  openInjector: (disturbance: Disturbance) => {
+    side = new InjectorSide(disturbance);
   },
 };
 

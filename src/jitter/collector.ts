@@ -1,45 +1,36 @@
 /** Gathers the slices of a measurement and says what they show. Pure. */
-import {
-  type Cause,
-  causes,
-  type Episode,
-  findEpisodes,
-  medianLatency_ns,
-  outlierThreshold_ns,
-} from './attribution.js';
+import { readActivities, withinSlice } from './activities.js';
+import { type Activity, type Episode, findEpisodes, medianLatency_ns, outlierThreshold_ns } from './attribution.js';
 import { type Budget, checkBudget } from './budget.js';
-import { addCounts, emptyHistogram, encoded, type Histogram, histogramOf, median, quantilesOf } from './histograms.js';
-import type { MeasuredPair } from './measure.js';
-import { eachPacket, type TracedPacket } from './packets.js';
+import { findDeliveryEpisodes, medianDelivery_ns } from './deliveries.js';
+import { at, collectingFigures, countCauses, outlierEntry, tailOf, withHistogram } from './figures.js';
+import { addCounts, emptyHistogram, type Histogram, histogramOf, median, quantilesOf } from './histograms.js';
+import { addInjections, type InjectionFigures, type InjectionKind, judged, noFigures } from './injections.js';
+import type { MeasuredPair, MeasuredSlice } from './measure.js';
+import { eachPacket } from './packets.js';
 import { findRecurrences, type KnownInterval, type Window } from './periodic.js';
 import {
+  type ActivityFigures,
   type AttributionFigures,
+  type CollectingFigures,
+  type DeliveredFigures,
   type EncodedQuantiles,
   feed_stages,
   floor_stages,
   type JitterResult,
   jitter_format,
-  type OutlierEntry,
   other_stages,
   type PairFigures,
   type SeriesPoint,
   type StageName,
-  type StallEntry,
   type StallFigures,
 } from './result.js';
-import { readStalls, type Stall } from './stalls.js';
+import { StallTally } from './stall_tally.js';
+import { readStalls } from './stalls.js';
 
-const stall_gap_ns = 20_000;
-const stalls_kept = 200;
 const worst_kept = 30;
 const series_points_max = 2_000;
 const round_trip_modes_factor = 1.3;
-
-interface StallTotals {
-  count: number;
-  total: number;
-  longest: number;
-}
 
 /** Threads: one. add() for each pair, then result(). */
 export class JitterCollector {
@@ -49,15 +40,19 @@ export class JitterCollector {
   readonly #floorWithout = emptyHistogram();
   readonly #stages = new Map<StageName, Histogram>();
   readonly #pairs: PairFigures[] = [];
-  readonly #stalls: StallEntry[] = [];
-  readonly #totals: Record<'machine' | 'explained', StallTotals> = {
-    machine: { count: 0, total: 0, longest: 0 },
-    explained: { count: 0, total: 0, longest: 0 },
-  };
+  readonly #stalls = new StallTally();
   readonly #episodes: { slice: number; base: bigint; episode: Episode }[] = [];
   readonly #windows: { base: bigint; length_ns: number }[] = [];
   readonly #series: SeriesPoint[] = [];
+  readonly #delivered = emptyHistogram();
+  readonly #deliveryEpisodes: Episode[] = [];
+  readonly #activities: Record<string, ActivityFigures> = {};
+  readonly #collecting: CollectingFigures['pairs'] = [];
+  readonly #injections: InjectionFigures | undefined;
   #threshold_ns = 0;
+  #deliveryThreshold_ns = 0;
+  #updatesLost = 0;
+  #eventLoopDelay = 0;
   #excludedMessages = 0;
   #stallsLost = 0;
   #unrecorded = 0;
@@ -68,7 +63,12 @@ export class JitterCollector {
   constructor(
     private readonly slice_ns: number,
     private readonly slices: number,
+    /** What is done on purpose. */
+    injected?: InjectionKind,
+    /** How often garbage is collected in the slices that compare; 0: there are none. */
+    private readonly gc_every_ms = 0,
   ) {
+    this.#injections = injected && noFigures(injected);
     for (const name of [...feed_stages, ...other_stages, ...floor_stages]) this.#stages.set(name, emptyHistogram());
   }
 
@@ -78,15 +78,23 @@ export class JitterCollector {
     this.#addHistograms(pair);
     const senderStalls = readStalls(feed.sent.stalls);
     const receiverStalls = readStalls(feed.received.stalls);
-    this.#addStalls('publisher', slice, senderStalls);
-    this.#addStalls('subscriber', slice, receiverStalls);
+    this.#stalls.add('publisher', slice, this.slice_ns, senderStalls);
+    this.#stalls.add('subscriber', slice, this.slice_ns, receiverStalls);
     const { batches } = feed.sent;
     const { packets } = feed.received;
     // Of the first slice: an outlier is the same in all of them.
     this.#threshold_ns ||= outlierThreshold_ns(medianLatency_ns(packets));
-    const evidence = { batches, packets, senderStalls, receiverStalls };
-    for (const episode of findEpisodes(evidence, this.#threshold_ns))
-      this.#episodes.push({ slice, base: feed.base, episode });
+    const activities = this.#takeActivities(feed);
+    const evidence = { batches, packets, senderStalls, receiverStalls, activities };
+    const episodes = findEpisodes(evidence, this.#threshold_ns);
+    for (const episode of episodes) this.#episodes.push({ slice, base: feed.base, episode });
+    this.#judge(feed, episodes);
+    if (pair.delivered !== undefined) this.#addDelivered(pair.delivered);
+    if (pair.collecting !== undefined) {
+      const { forced, calm } = pair.collecting;
+      const p99_9 = ({ received }: MeasuredSlice) => quantilesOf(histogramOf(at(received.stages, 0))).p99_9;
+      this.#collecting.push({ forced: p99_9(forced), calm: [p99_9(feed), p99_9(calm)] });
+    }
     this.#windows.push({ base: feed.base, length_ns: this.slice_ns });
     this.#addSeries(slice, batches, packets);
     this.#excludedMessages += feed.received.excluded;
@@ -108,8 +116,13 @@ export class JitterCollector {
     known: readonly KnownInterval[],
     budgets: readonly Budget[],
     warnings: readonly string[],
+    clock_steps: readonly number[] = [],
   ): JitterResult {
-    const stalls = this.#stallFigures();
+    const stalls = this.#stalls.figures(this.#measured_ns, {
+      excluded_messages: this.#excludedMessages,
+      knows_run_delay: this.#knowsRunDelay,
+      lost: this.#stallsLost,
+    });
     const stages = Object.fromEntries([...this.#stages].map(([name, histogram]) => [name, withHistogram(histogram)]));
     const feed = withHistogram(this.#feed);
     const feed_without_stalls = withHistogram(this.#feedWithout);
@@ -119,10 +132,15 @@ export class JitterCollector {
       feed_without_stalls,
       floor: withHistogram(this.#floor),
       floor_without_stalls: withHistogram(this.#floorWithout),
+      delivered: this.#deliveredFigures(),
       stages: stages as Record<StageName, EncodedQuantiles>,
       stalls,
       attribution: this.#attribution(),
       recurrences: this.#recurrences(known),
+      activities: this.#activities,
+      collecting: collectingFigures(this.gc_every_ms, this.#collecting),
+      injections: this.#injections ?? null,
+      clock_steps: [...clock_steps],
       round_trip: this.#roundTrip(),
       pairs: this.#pairs,
       series: this.#series,
@@ -130,6 +148,48 @@ export class JitterCollector {
       budget: budgets.map((budget) => checkBudget(budget, feed, feed_without_stalls, stalls.excluded_share)),
       warnings: [...warnings, ...this.#warnings(stalls)],
     };
+  }
+
+  // Those of the feed's slice alone are what its outliers are set beside.
+  #takeActivities({ sent, received }: MeasuredSlice): Activity[] {
+    const all = [...readActivities(sent.activities), ...sent.gc, ...received.gc];
+    const own = withinSlice(
+      all.filter(({ name }) => name !== 'injected'),
+      this.slice_ns,
+    );
+    for (const { name, begin_ns, end_ns } of own) {
+      this.#activities[name] ??= { count: 0, total: 0, longest: 0 };
+      const figures = this.#activities[name];
+      figures.count++;
+      figures.total += end_ns - begin_ns;
+      figures.longest = Math.max(figures.longest, end_ns - begin_ns);
+    }
+    return own;
+  }
+
+  #judge({ injections }: MeasuredSlice, episodes: readonly Episode[]): void {
+    if (this.#injections === undefined) return;
+    addInjections(this.#injections, withinSlice(injections, this.slice_ns), judged(episodes));
+  }
+
+  #addDelivered(slice: MeasuredSlice): void {
+    const { received } = slice;
+    addCounts(this.#stage('applied_to_javascript'), at(received.stages, 6));
+    addCounts(this.#delivered, at(received.stages, 7));
+    const activities = this.#takeActivities(slice);
+    const evidence = { packets: received.packets, deliveries: received.deliveries, activities };
+    this.#deliveryThreshold_ns ||= outlierThreshold_ns(medianDelivery_ns(evidence));
+    const episodes = findDeliveryEpisodes(evidence, this.#deliveryThreshold_ns);
+    this.#deliveryEpisodes.push(...episodes);
+    // What keeps the receiving thread keeps no message from JavaScript once it is in the book.
+    if (this.#injections?.kind === 'receiver-gc') this.#judge(slice, episodes);
+    this.#updatesLost += received.updatesLost + received.undelivered;
+    this.#eventLoopDelay = Math.max(this.#eventLoopDelay, received.eventLoopDelay);
+  }
+
+  #deliveredFigures(): DeliveredFigures | null {
+    if (this.#delivered.totalCount === 0) return null;
+    return { ...withHistogram(this.#delivered), lost: this.#updatesLost, event_loop_delay: this.#eventLoopDelay };
   }
 
   #stage(name: StageName): Histogram {
@@ -166,19 +226,6 @@ export class JitterCollector {
     addCounts(this.#stage('floor_inter_arrival'), at(floor.received.stages, 5));
   }
 
-  #addStalls(side: StallEntry['side'], slice: number, stalls: readonly Stall[]): void {
-    for (const { begin_ns, end_ns, machine, switches, faults, run_delay_ns } of stalls) {
-      // The thread had begun before the slice did.
-      if (end_ns < 0 || begin_ns > this.slice_ns) continue;
-      const length = end_ns - begin_ns;
-      const totals = machine ? this.#totals.machine : this.#totals.explained;
-      totals.count++;
-      totals.total += length;
-      totals.longest = Math.max(totals.longest, length);
-      this.#stalls.push({ side, slice, at: begin_ns, length, machine, switches, faults, run_delay: run_delay_ns });
-    }
-  }
-
   #addSeries(slice: number, batches: Float64Array, packets: Float64Array): void {
     const points = Math.max(20, Math.floor(series_points_max / this.slices));
     const bin_ns = this.slice_ns / points;
@@ -194,40 +241,23 @@ export class JitterCollector {
     });
   }
 
-  #stallFigures(): StallFigures {
-    const measured_ns = 2 * this.slice_ns * this.#pairs.length;
-    const excluded_share = measured_ns === 0 ? 0 : this.#totals.machine.total / measured_ns;
-    const longest = [...this.#stalls]
-      .sort((a, b) => b.length - a.length)
-      .slice(0, stalls_kept)
-      .sort((a, b) => a.slice - b.slice || a.at - b.at);
-    return {
-      gap: stall_gap_ns,
-      machine: this.#totals.machine,
-      explained: this.#totals.explained,
-      excluded_share,
-      excluded_messages: this.#excludedMessages,
-      above_one_percent: excluded_share > 0.01,
-      knows_run_delay: this.#knowsRunDelay,
-      lost: this.#stallsLost,
-      longest,
-    };
+  get #measured_ns(): number {
+    return 2 * this.slice_ns * this.#pairs.length;
   }
 
   #attribution(): AttributionFigures {
-    const figures = Object.fromEntries(causes.map((cause) => [cause, { episodes: 0, messages: 0, worst: 0 }]));
-    const byCause = figures as AttributionFigures['causes'];
-    for (const { episode } of this.#episodes) {
-      const one = byCause[episode.cause];
-      one.episodes++;
-      one.messages += episode.messages;
-      one.worst = Math.max(one.worst, episode.latency_ns);
-    }
     const worst = [...this.#episodes]
       .sort((a, b) => b.episode.latency_ns - a.episode.latency_ns)
       .slice(0, worst_kept)
       .map(({ slice, episode }) => outlierEntry(slice, episode));
-    return { threshold: this.#threshold_ns, episodes: this.#episodes.length, causes: byCause, worst };
+    const episodes = this.#episodes.map(({ episode }) => episode);
+    return {
+      ...countCauses(this.#threshold_ns, episodes),
+      worst,
+      p99_9: tailOf(this.#feed, 99.9, episodes),
+      delivered:
+        this.#delivered.totalCount === 0 ? null : countCauses(this.#deliveryThreshold_ns, this.#deliveryEpisodes),
+    };
   }
 
   #recurrences(known: readonly KnownInterval[]) {
@@ -249,11 +279,11 @@ export class JitterCollector {
     return { p50: median(trips), min, max, modes: max > round_trip_modes_factor * min };
   }
 
-  #warnings({ above_one_percent, excluded_share, knows_run_delay, lost }: StallFigures): string[] {
+  #warnings({ above_one_percent, excluded_share, knows_run_delay, lost, explained }: StallFigures): string[] {
     const warnings: string[] = [];
     const percent = (100 * excluded_share).toFixed(2);
     if (above_one_percent) warnings.push(`the machine stood still for ${percent} % of the time: above 1 %`);
-    const explained_share = this.#totals.explained.total / Math.max(1, 2 * this.slice_ns * this.#pairs.length);
+    const explained_share = explained.total / Math.max(1, this.#measured_ns);
     if (explained_share > 0.01)
       warnings.push(
         `other threads had the cores, or faults were served, for ${(100 * explained_share).toFixed(1)} % of the time: ` +
@@ -272,24 +302,4 @@ export class JitterCollector {
       warnings.push('the link between the cores had more than one mode during the run: compare pairs within one');
     return warnings;
   }
-}
-
-function at(stages: readonly Float64Array[], index: number): Float64Array {
-  return stages[index] ?? new Float64Array();
-}
-
-function withHistogram(histogram: Histogram): EncodedQuantiles {
-  return { ...quantilesOf(histogram), histogram: encoded(histogram) };
-}
-
-/** By stage, in the order of feed_stages. */
-export function stagesOf(packet: TracedPacket): number[] {
-  const { due_ns, ingest_ns, sequenced_ns, before_send_ns, kernel_ns, received_ns, applied_ns } = packet;
-  const points = [due_ns, ingest_ns, sequenced_ns, before_send_ns, kernel_ns, received_ns, applied_ns];
-  return points.slice(1).map((point, index) => point - (points[index] ?? 0));
-}
-
-function outlierEntry(slice: number, { cause, due_ns, latency_ns, messages, worst }: Episode): OutlierEntry {
-  const line = worst.line === 0 ? 'A' : 'B';
-  return { cause: cause as Cause, slice, at: due_ns, latency: latency_ns, messages, line, stages: stagesOf(worst) };
 }

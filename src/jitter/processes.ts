@@ -51,6 +51,10 @@ export class SideProcess<Side> {
     this.#process.on('error', () => {});
   }
 
+  get pid(): number {
+    return this.#process.pid ?? 0;
+  }
+
   /** Rejects with what the other process threw, or when it is gone. */
   call<Name extends keyof Methods<Side> & string>(
     name: Name,

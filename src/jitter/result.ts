@@ -2,6 +2,7 @@
 import type { Cause } from './attribution.js';
 import type { BudgetVerdict } from './budget.js';
 import type { Quantiles } from './histograms.js';
+import type { InjectionFigures } from './injections.js';
 import type { Recurrence } from './periodic.js';
 
 export const jitter_format = 'depthcast-jitter-1';
@@ -15,7 +16,8 @@ export const feed_stages = [
   'kernel_to_received',
   'received_to_applied',
 ] as const;
-export const other_stages = ['send_call', 'due_to_kernel', 'inter_arrival'] as const;
+/** `applied_to_javascript` follows the stages above, in slices of its own. */
+export const other_stages = ['send_call', 'due_to_kernel', 'inter_arrival', 'applied_to_javascript'] as const;
 export const floor_stages = [
   'floor_wait',
   'floor_send_call',
@@ -70,6 +72,7 @@ export interface StallEntry {
   switches: number;
   faults: number;
   run_delay: number;
+  off_core: number;
 }
 
 export interface CauseFigures {
@@ -87,14 +90,60 @@ export interface OutlierEntry {
   line: 'A' | 'B';
   /** Of the worst packet: by stage, in the order of feed_stages. */
   stages: number[];
+  /** What ran for at least half of its way. */
+  beside: string[];
 }
 
-export interface AttributionFigures {
+export interface CauseCounts {
   /** Packets whose oldest message took longer are outliers; those that follow each other are one episode. */
   threshold: number;
   episodes: number;
   causes: Record<Cause, CauseFigures>;
+  /** Episodes during which it ran for at least half of the worst packet's way, by name. */
+  beside: Record<string, number>;
+}
+
+/** What the messages above a quantile are made of. */
+export interface TailFigures {
+  /** Of the feed, ns; messages above it. */
+  value: number;
+  messages: number;
+  /** Of these, in episodes by cause. */
+  causes: Partial<Record<Cause, number>>;
+  /** No outliers: above the quantile, and below the threshold of outliers. */
+  usual: number;
+}
+
+export interface AttributionFigures extends CauseCounts {
   worst: OutlierEntry[];
+  p99_9: TailFigures;
+  /** Of applied to JavaScript, where that was measured: the threshold is that stage's. */
+  delivered: CauseCounts | null;
+}
+
+/** From when a message was due to when JavaScript was called with it, measured in slices of their own. */
+export interface DeliveredFigures extends EncodedQuantiles {
+  /** Updates that JavaScript was too slow for: in no figure. */
+  lost: number;
+  /** The longest that the event loop was late. */
+  event_loop_delay: number;
+}
+
+export interface ActivityFigures {
+  count: number;
+  total: number;
+  longest: number;
+}
+
+/** due -> kernel receive, p99.9 of each slice: with garbage collected in the publisher's process, and twice without. */
+export interface CollectingFigures {
+  every_ms: number;
+  pairs: { forced: number; calm: [number, number] }[];
+  /** Median of the differences between the two calm slices of a pair, without their sign. */
+  spread: number;
+  /** Median of forced less the mean of the two calm ones. */
+  moved: number;
+  within_spread: boolean;
 }
 
 /** Worst and median latency of packets by time, for plots. */
@@ -111,10 +160,17 @@ export interface JitterResult {
   feed_without_stalls: EncodedQuantiles;
   floor: EncodedQuantiles;
   floor_without_stalls: EncodedQuantiles;
+  delivered: DeliveredFigures | null;
   stages: Record<StageName, EncodedQuantiles>;
   stalls: StallFigures;
   attribution: AttributionFigures;
   recurrences: Recurrence[];
+  /** What ran in the measured processes beside the path, during the feed, by name. */
+  activities: Record<string, ActivityFigures>;
+  collecting: CollectingFigures | null;
+  injections: InjectionFigures | null;
+  /** ns by which CLOCK_REALTIME was set, for each pair that was thrown away for that. */
+  clock_steps: number[];
   /** Core to core and back, ns by hundreds. */
   round_trip: { p50: number; min: number; max: number; modes: boolean };
   pairs: PairFigures[];

@@ -2,7 +2,8 @@
 import { duration, grouped } from '../view/format.js';
 import { cause_texts, causes } from './attribution.js';
 import { type Quantiles, quantile_names } from './histograms.js';
-import { feed_stages, type JitterResult, type StageName } from './result.js';
+import { type CauseCounts, feed_stages, type JitterResult, type StageName } from './result.js';
+import { tailSentence } from './verdict.js';
 
 const stage_texts: Partial<Record<StageName, string>> = {
   due_to_ingest: 'due -> ingest',
@@ -33,13 +34,17 @@ export function renderTable(result: JitterResult, unicode: boolean): string {
   lines.push(row('floor', result.floor));
   lines.push(row('floor without proved stalls', result.floor_without_stalls));
   lines.push(ratios(result));
+  if (result.delivered !== null) lines.push(row('delivered to JavaScript (due ->)', result.delivered));
+  lines.push('', tailSentence(result, unicode));
   lines.push('');
   lines.push(`${'stage'.padEnd(name_width)}${heads}`);
   for (const name of [...feed_stages, 'send_call', 'due_to_kernel', 'inter_arrival'] as StageName[])
     lines.push(row(stage_texts[name] ?? name, result.stages[name]));
+  if (result.delivered !== null)
+    lines.push(row('applied -> JavaScript (own slices)', result.stages.applied_to_javascript));
   lines.push('', ...stallLines(result, time));
   lines.push('', ...attributionLines(result, time));
-  lines.push(...recurrenceLines(result));
+  lines.push(...recurrenceLines(result), ...extraLines(result, time));
   const { p50, min, max } = result.round_trip;
   if (p50 > 0)
     lines.push('', `Core to core and back: ${time(p50)} in the median of the pairs (${time(min)} to ${time(max)}).`);
@@ -81,11 +86,17 @@ function stallLines({ stalls }: JitterResult, time: (ns: number) => string): str
 }
 
 function attributionLines({ attribution }: JitterResult, time: (ns: number) => string): string[] {
-  const { threshold, episodes } = attribution;
-  if (episodes === 0) return [`Outliers beyond ${time(threshold)}: none.`];
-  const lines = [`Outliers beyond ${time(threshold)}: ${episodes} episodes, by cause of the worst packet of each:`];
+  const lines = causeLines(attribution, 'Outliers', time);
+  if (attribution.delivered !== null) lines.push(...causeLines(attribution.delivered, 'Waits for JavaScript', time));
+  return lines;
+}
+
+function causeLines(counts: CauseCounts, what: string, time: (ns: number) => string): string[] {
+  const { threshold, episodes, beside } = counts;
+  if (episodes === 0) return [`${what} beyond ${time(threshold)}: none.`];
+  const lines = [`${what} beyond ${time(threshold)}: ${episodes} episodes, by cause of the worst packet of each:`];
   const found = causes
-    .map((cause) => ({ cause, ...attribution.causes[cause] }))
+    .map((cause) => ({ cause, ...counts.causes[cause] }))
     .filter((one) => one.episodes > 0)
     .sort((a, b) => b.messages - a.messages);
   for (const { cause, episodes: count, messages, worst } of found)
@@ -93,6 +104,33 @@ function attributionLines({ attribution }: JitterResult, time: (ns: number) => s
       `  ${cause.padEnd(13)}${String(count).padStart(7)} episodes ${grouped(messages).padStart(10)} messages, ` +
         `worst ${time(worst).padStart(8)}  ${cause_texts[cause]}`,
     );
+  const ran = Object.entries(beside).map(([name, count]) => `${name} during ${count} of them`);
+  if (ran.length > 0) lines.push(`  Beside them ran: ${ran.join(', ')}.`);
+  return lines;
+}
+
+function extraLines({ collecting, injections }: JitterResult, time: (ns: number) => string): string[] {
+  const lines: string[] = [];
+  if (collecting !== null) {
+    const { every_ms, pairs, spread, moved, within_spread } = collecting;
+    lines.push(
+      '',
+      `Garbage collected in the publisher's process every ${every_ms} ms: p99.9 of due -> kernel receive moved by ` +
+        `${moved < 0 ? '-' : '+'}${time(Math.abs(moved))} (median of ${pairs.length} pairs); two slices without it differ by ` +
+        `${time(spread)}: ${within_spread ? 'within' : 'BEYOND'} the spread.`,
+    );
+  }
+  if (injections !== null) {
+    const { kind, expected, injections: count, seen, episodes, right, causes: given, touched } = injections;
+    const list = (of: typeof given) => Object.entries(of).map(([cause, number]) => `${cause} ${number}`);
+    const percent = episodes === 0 ? 0 : (100 * right) / episodes;
+    lines.push(
+      '',
+      `Injected ${kind}: ${count} times, ${seen} seen, ${episodes} episodes, of which ${right} (${percent.toFixed(1)} %) were ` +
+        `called ${expected}, as they are. Called: ${list(given).join(', ') || 'nothing'}.`,
+      `Episodes that met one for less than half of their worst packet's way: ${list(touched).join(', ') || 'none'}.`,
+    );
+  }
   return lines;
 }
 
