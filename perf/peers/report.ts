@@ -86,7 +86,8 @@ function table(result: PeersResult, subscribers: number): string[] {
   const rates = [
     ...new Set(rows.flatMap(({ runs }) => runs.flatMap(({ slices }) => slices.map(({ asked }) => asked)))),
   ];
-  const head = ['', 'carries', 'sustained, messages/s'];
+  const searched = rows.some(({ runs }) => runs.some((run) => run.sustained !== undefined));
+  const head = ['', 'carries', ...(searched ? ['sustained, messages/s'] : [])];
   for (const rate of rates.sort((a, b) => a - b)) {
     const text = rate.toLocaleString('en-US');
     head.push(`latency at ${text}/s:<br>p50<br>p99<br>p99.9`, 'kept up', 'CPU %: publisher / broker / subscriber');
@@ -95,7 +96,7 @@ function table(result: PeersResult, subscribers: number): string[] {
   for (const { system, runs } of rows) {
     const { title, carries } = systemOf(system);
     const sustained = runs.map((run) => run.sustained).filter((value) => value !== undefined);
-    const cells = [title, carries, spread(sustained, figure)];
+    const cells = [title, carries, ...(searched ? [spread(sustained, figure)] : [])];
     for (const rate of rates)
       cells.push(...rateCells(runs.flatMap(({ slices }) => slices.filter(({ asked }) => asked === rate))));
     lines.push(`| ${cells.join(' | ')} |`);
@@ -103,15 +104,23 @@ function table(result: PeersResult, subscribers: number): string[] {
   return lines;
 }
 
+/** How many runs of each system there are for which that holds. */
+function counted(rows: Row[], holds: (run: PeersRun) => boolean): string {
+  const counts = rows.map(({ runs }) => runs.filter(holds).length);
+  const [least, most] = [Math.min(...counts), Math.max(...counts)];
+  return least === most ? `${least}` : `${least} to ${most}`;
+}
+
 /** The tables of docs/performance.md, one for each number of subscribers. */
 export function renderMarkdown(result: PeersResult): string {
   const lines: string[] = [];
   for (const subscribers of [...new Set(result.runs.map((run) => run.subscribers))].sort((a, b) => a - b)) {
-    const runs = rowsOf(result, subscribers).map((row) => row.runs.length);
-    const counts =
-      Math.min(...runs) === Math.max(...runs) ? `${runs[0]}` : `${Math.min(...runs)} to ${Math.max(...runs)}`;
+    const rows = rowsOf(result, subscribers);
+    const rounds = counted(rows, ({ slices }) => slices.length > 0);
+    const searches = counted(rows, ({ sustained }) => sustained !== undefined);
     const who = subscribers === 1 ? 'One subscriber' : `${subscribers} subscribers, each a process`;
-    lines.push(`**${who}**; median of ${counts} runs of each, in brackets least and most.`, '');
+    const trials = searches === '0' ? '' : `; sustained: ${searches} of each`;
+    lines.push(`**${who}.** Latency: median of ${rounds} rounds, in brackets least and most${trials}.`, '');
     lines.push(...table(result, subscribers), '');
   }
   const versions = Object.entries(result.versions).filter(

@@ -84,7 +84,7 @@ const result: PeersResult = {
 
 t.test('tableShowsMediansSpreadAndWhoKeptUp', async (t) => {
   const text = renderMarkdown(result);
-  t.match(text, 'One subscriber');
+  t.match(text, 'One subscriber.');
   t.match(text, '12 µs (10 µs to 14 µs)<br>20 µs<br>30 µs | 1 of 2 | 100 / 50 / 25');
   t.match(text, '| NATS | 40 bytes each | 5,000 |');
   t.match(text, 'nats-server 1.0.0');
