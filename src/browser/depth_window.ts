@@ -35,6 +35,7 @@ export class DepthWindow {
     const { view } = frame;
     const full = view.getUint8(at + 58) === 1;
     const wide = (offset: number) => numberOf(view.getUint32(at + offset + 4, true), view.getUint32(at + offset, true));
+    this.instrumentSequence = view.getUint32(at + 44, true);
     if (full) {
       this.#bids = [];
       this.#asks = [];
@@ -50,7 +51,6 @@ export class DepthWindow {
     this.sequence = wide(8);
     this.timeLow = view.getUint32(at + 32, true);
     this.timeHigh = view.getInt32(at + 36, true);
-    this.instrumentSequence = view.getUint32(at + 44, true);
     this.status = view.getUint8(at + 59);
     this.state = view.getUint8(at + 60);
     this.#hash();

@@ -2,7 +2,8 @@
 
 export const gateway_version = 1;
 
-export type GatewayMode = 'exact' | 'filtered' | 'depth' | 'bbo' | 'trades';
+const modes = ['exact', 'filtered', 'depth', 'bbo', 'trades'] as const;
+export type GatewayMode = (typeof modes)[number];
 export type OnSlow = 'conflate' | 'snapshot' | 'disconnect';
 
 export interface SubscribeOptions {
@@ -47,13 +48,19 @@ export interface GatewayCounts {
 
 export type ServerMessage =
   | { type: 'welcome' }
-  | { type: 'subscribed' | 'changed'; id: number; sequence: number; instruments: GatewayInstrument[] | undefined }
+  | {
+      type: 'subscribed' | 'changed';
+      id: number;
+      /** As granted. */
+      mode: GatewayMode | undefined;
+      instruments: GatewayInstrument[] | undefined;
+    }
   | ({ type: 'counts' | 'unsubscribed'; id: number } & GatewayCounts)
   | { type: 'error'; id: number | undefined; code: string; message: string; waitMs: number }
   | { type: 'definitions'; channel: number; instruments: GatewayInstrument[] }
   | { type: 'session'; channel: number; session: bigint }
   | { type: 'slow'; id: number; did: 'conflated' | 'resnapshot'; sequence: number }
-  | { type: 'goodbye'; code: number | string; reason: string; reconnectMs: number; url: string | undefined }
+  | { type: 'goodbye'; reason: string; reconnectMs: number; url: string | undefined }
   | { type: 'pong' };
 
 /** Bytes of a text message, instruments of one message. */
@@ -120,10 +127,8 @@ function counts(fields: Fields): GatewayCounts {
 }
 
 function goodbye(fields: Fields): ServerMessage {
-  const code = fields.code;
   return {
     type: 'goodbye',
-    code: typeof code === 'string' ? code : whole(fields, 'code'),
     reason: text(fields, 'reason'),
     reconnectMs: Math.max(0, whole(fields, 'reconnectMs')),
     url: fields.url === undefined ? undefined : text(fields, 'url'),
@@ -142,7 +147,7 @@ function messageOf(fields: Fields): ServerMessage | undefined {
       return {
         type,
         id: whole(fields, 'id'),
-        sequence: exact(fields, 'sequence'),
+        mode: modes.find((mode) => mode === fields.mode),
         instruments: listed === undefined ? undefined : instruments(listed),
       };
     }

@@ -52,6 +52,7 @@ export interface SessionFigures {
   snapshotsAsked: number;
 }
 
+type AnswerType = 'subscribed' | 'changed' | 'counts' | 'unsubscribed' | 'slow';
 type Link = 'off' | 'down' | 'connecting' | 'greeting' | 'ready';
 
 /** Worth asking again later; any other error ends the subscription. */
@@ -112,7 +113,10 @@ export class SessionState {
     const stream = new Stream(this.#nextId(), options, {
       ...this.#host,
       limits: this.#options.limits,
-      send: (message) => this.#send(message),
+      send: (message) => {
+        this.#send(message);
+        return this.#now;
+      },
       wantAnew: (one, reason) => this.#wantAnew(one, reason),
     });
     this.streams.set(stream.id, stream);
@@ -188,7 +192,9 @@ export class SessionState {
       this.#actions.push({ do: 'connect', url: this.#url });
     }
     const is_late = (this.#link === 'connecting' || this.#link === 'greeting') && now - this.#greeting_ms >= timeoutMs;
-    const is_silent = this.#link === 'ready' && now - this.#heard_ms >= pingMs + timeoutMs;
+    // A request that is not answered may have been lost as another connection's would not be.
+    const is_silent =
+      this.#link === 'ready' && now >= Math.min(this.#heard_ms + pingMs, this.#askedFirst()) + timeoutMs;
     if (is_late || is_silent) {
       this.#actions.push({ do: 'disconnect', code: 4000 });
       this.#drop();
@@ -210,9 +216,17 @@ export class SessionState {
         return this.#greeting_ms + timeoutMs;
       default: {
         const wanted = [...this.#anew.values()].filter((anew) => anew.wanted).map(({ due_ms }) => due_ms);
-        return Math.min(this.#ping_ms, this.#heard_ms + pingMs + timeoutMs, ...wanted, ...this.#again.values());
+        const silent_ms = Math.min(this.#heard_ms + pingMs, this.#askedFirst()) + timeoutMs;
+        return Math.min(this.#ping_ms, silent_ms, ...wanted, ...this.#again.values());
       }
     }
+  }
+
+  // When the oldest request that waits for an answer was sent.
+  #askedFirst(): number {
+    let first_ms = Number.POSITIVE_INFINITY;
+    for (const { askedMs } of this.streams.values()) first_ms = Math.min(first_ms, askedMs);
+    return first_ms;
   }
 
   #work(ping_ms: number): void {
@@ -269,7 +283,7 @@ export class SessionState {
     }
   }
 
-  #takeAnswer(message: Extract<ServerMessage, { id: number; sequence: number }>): void {
+  #takeAnswer(message: Extract<ServerMessage, { type: AnswerType }>): void {
     const stream = this.streams.get(message.id);
     if (stream === undefined) {
       this.#fault(`${message.type} of an unknown id`);
@@ -277,11 +291,11 @@ export class SessionState {
     }
     switch (message.type) {
       case 'subscribed':
-        stream.onGranted('subscribe', message.instruments);
+        stream.onGranted('subscribe', message.mode, message.instruments);
         this.#host.onDefinitions(stream.options.channel, stream);
         return;
       case 'changed':
-        stream.onGranted('change', message.instruments);
+        stream.onGranted('change', message.mode, message.instruments);
         return;
       case 'counts':
         stream.onCounts('count', message);

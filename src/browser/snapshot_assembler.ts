@@ -56,7 +56,7 @@ export class SnapshotAssembler {
   /** `chosen`: the instruments that were asked for; undefined: a whole channel. */
   constructor(
     private readonly limits: SnapshotLimits,
-    private readonly chosen?: ReadonlySet<number>,
+    readonly chosen?: ReadonlySet<number>,
   ) {}
 
   offer(packet: PacketReader): SnapshotOffer {

@@ -8,7 +8,14 @@ import { bigintOf } from './int64.js';
 import { applyFiltered, applyPacket, learnPacket, sequenceAt } from './packet_applier.js';
 import { type PacketReader, payloads } from './packet_reader.js';
 import { type Print, readPrints } from './prints.js';
-import type { ChangeOptions, ClientMessage, GatewayCounts, GatewayInstrument, SubscribeOptions } from './protocol.js';
+import type {
+  ChangeOptions,
+  ClientMessage,
+  GatewayCounts,
+  GatewayInstrument,
+  GatewayMode,
+  SubscribeOptions,
+} from './protocol.js';
 import { Replica } from './replica.js';
 import { SnapshotAssembler } from './snapshot_assembler.js';
 import { StreamCounts } from './stream_counts.js';
@@ -31,7 +38,8 @@ export type AnewReason = 'digest' | 'gap' | 'snapshot_refused' | 'window';
 
 export interface StreamHost {
   readonly limits: StreamLimits;
-  send(message: ClientMessage): void;
+  /** Returns the time in ms. */
+  send(message: ClientMessage): number;
   /** The stream wants to begin anew; askAnew() is to be called, at once or later. */
   wantAnew(stream: Stream, reason: AnewReason): void;
   onState(stream: Stream, state: StreamState, previous: StreamState): void;
@@ -49,6 +57,7 @@ export interface StreamHost {
 interface Request {
   kind: 'subscribe' | 'change' | 'count' | 'unsubscribe';
   change: ChangeOptions | undefined;
+  sent_ms: number;
   settle: (answer: GatewayCounts | undefined) => void;
   refuse: (error: Error) => void;
 }
@@ -136,6 +145,11 @@ export class Stream {
     return this.#requests[0]?.kind;
   }
 
+  /** When the oldest request without an answer was sent; infinite: there is none. */
+  get askedMs(): number {
+    return this.#requests[0]?.sent_ms ?? Number.POSITIVE_INFINITY;
+  }
+
   /** On a new socket. */
   subscribe(): void {
     this.#resuming = this.options.mode === 'exact' && this.replica !== undefined && this.sequence > 0;
@@ -173,21 +187,23 @@ export class Stream {
     return this.#ask('unsubscribe', { type: 'unsubscribe', id: this.id }) as Promise<GatewayCounts>;
   }
 
-  /** Answers come in the order of the requests. */
-  onGranted(kind: 'subscribe' | 'change', instruments: GatewayInstrument[] | undefined): void {
+  /**
+   * Answers come in the order of the requests. A change that nobody asked for: new instruments have come to belong to
+   * the subscription.
+   */
+  onGranted(kind: 'subscribe' | 'change', mode: GatewayMode | undefined, instruments?: GatewayInstrument[]): void {
     const request = this.#answered(kind);
     const change = request?.change ?? {};
-    const is_same = Object.keys(change).every((name) => name === 'onSlow' || name === 'intervalMs');
-    if (kind === 'subscribe') this.counts = new StreamCounts();
-    if (kind === 'subscribe') this.#counting = false;
-    else if (!is_same) this.counts.comparable = false;
-    this.options = { ...this.options, ...change };
+    if (kind === 'subscribe') {
+      this.counts = new StreamCounts();
+      this.#counting = false;
+    } else this.counts.comparable = false;
+    this.options = { ...this.options, ...change, ...(mode !== undefined && { mode }) };
     if (instruments !== undefined) this.#nameInstruments(instruments);
     this.#granted = true;
     this.anewAsked = false;
     this.#adopting = true;
-    const keeps_going = kind === 'change' && is_same && Object.keys(change).length > 0;
-    if (!keeps_going) this.#begin();
+    this.#begin();
     request?.settle(undefined);
   }
 
@@ -261,8 +277,9 @@ export class Stream {
 
   #ask(kind: Request['kind'], message: ClientMessage, change?: ChangeOptions): Promise<GatewayCounts | undefined> {
     return new Promise((settle, refuse) => {
-      this.#requests.push({ kind, change, settle, refuse });
-      this.host.send(message);
+      const request = { kind, change, sent_ms: 0, settle, refuse };
+      this.#requests.push(request);
+      request.sent_ms = this.host.send(message);
     });
   }
 
@@ -301,6 +318,12 @@ export class Stream {
     const { instruments, snapshotBytes } = this.host.limits;
     const is_chosen = this.options.mode === 'filtered' && this.options.instruments !== undefined;
     const chosen = is_chosen ? new Set(this.instruments.keys()) : undefined;
+    if (chosen?.size === 0) {
+      // Nothing is chosen yet: there is no snapshot of nothing.
+      this.#assembler = undefined;
+      this.#changeState('synchronized');
+      return;
+    }
     this.#assembler = new SnapshotAssembler({ instruments, bytesMax: snapshotBytes }, chosen);
     if (this.state !== 'stale') this.#changeState('recovering');
   }
@@ -329,8 +352,11 @@ export class Stream {
 
   #offer(packet: PacketReader): void {
     const assembler = this.#assembler as SnapshotAssembler;
+    // Of another subscription of the channel: packets do not say of which.
+    const is_whole = packet.instruments !== 0;
+    if (packet.payload === payloads.snapshot && is_whole !== (assembler.chosen === undefined)) return;
     const offer = assembler.offer(packet);
-    if (offer === 'inconsistent' || offer === 'too_large') {
+    if (offer === 'too_large') {
       this.#snapshotFailed(offer);
       return;
     }
@@ -365,7 +391,8 @@ export class Stream {
       return;
     }
     for (const [instrument, sequence] of assembler.instrumentSequences())
-      if (instrument !== 0) this.counts.conflated += (sequence - replica.book.instrumentSequence(instrument)) >>> 0;
+      if (instrument !== 0)
+        this.counts.conflated += Math.max(0, (sequence - replica.book.instrumentSequence(instrument)) | 0);
   }
 
   #snapshotFailed(reason: string): void {
@@ -429,8 +456,10 @@ export class Stream {
       let window = this.windows.get(instrument);
       if (window === undefined) {
         window = new DepthWindow();
+        window.instrumentSequence = frame.view.getUint32(at + 44, true) - frame.view.getUint32(at + 48, true);
         this.windows.set(instrument, window);
       }
+      this.counts.takeJump(frame, at, window.instrumentSequence);
       if (window.apply(frame, at, this.levels) === 'applied') this.#awaited.delete(instrument);
       else wrong = true;
       changed.push(instrument);

@@ -5,7 +5,7 @@ import type { GatewayCounts } from './protocol.js';
 export class StreamCounts {
   sent = 0;
   conflated = 0;
-  /** After a change of mode or instruments, or another socket, the gateway's counts are of something else. */
+  /** Not after a change: what the gateway took in between its answer and the first frame is in nobody's count. */
   comparable = true;
 
   takeDepth(frame: FrameReader): void {
@@ -15,6 +15,12 @@ export class StreamCounts {
       this.sent++;
       this.conflated += messages - 1;
     }
+  }
+
+  /** What begins anew covers what had not been sent before: the instrument's own number, before it, tells how much. */
+  takeJump(frame: FrameReader, at: number, before: number): void {
+    const jump = frame.view.getUint32(at + 44, true) - before - frame.view.getUint32(at + 48, true);
+    this.conflated += Math.max(0, jump | 0);
   }
 
   takePrints(frame: FrameReader): void {
