@@ -28,6 +28,15 @@ import { serve_examples, serve_rules, serveCommandOptions } from './serve_option
 import { simulate_examples, simulate_rules, simulateCommandOptions } from './simulate_options.js';
 import { start_examples, start_rules, startCommandOptions } from './start_options.js';
 import { subscribe_examples, subscribe_rules, subscribeCommandOptions } from './subscribe_options.js';
+import {
+  token_examples,
+  token_list_examples,
+  token_new_examples,
+  token_revoke_examples,
+  tokenListCommandOptions,
+  tokenNewCommandOptions,
+  tokenRevokeCommandOptions,
+} from './token_options.js';
 
 type Given = Record<string, unknown>;
 
@@ -73,6 +82,36 @@ function declareJournal(program: Command): void {
   add('verify', 'check every byte, and say where what is wrong', journalVerifyCommandOptions, journal_verify_examples);
   add('repair', 'mend what verify finds', journalRepairCommandOptions, journal_repair_examples);
   add('prune', 'remove old segments', journalPruneCommandOptions, journal_prune_examples);
+}
+
+/** `depthcast token ...`: the API tokens of a token file. */
+function declareToken(program: Command): void {
+  const group = program
+    .command('token')
+    .description('make, list and revoke the API tokens that clients log in with')
+    .addHelpText('after', token_examples);
+  declare(group, {
+    name: 'new',
+    summary: 'make a token and print it, once',
+    schema: tokenNewCommandOptions,
+    examples: token_new_examples,
+  }).action(exiting(async (given: Given) => (await import('./token.js')).make(given)));
+  declare(group, {
+    name: 'list',
+    summary: 'list the tokens, without their secrets',
+    schema: tokenListCommandOptions,
+    examples: token_list_examples,
+  }).action(exiting(async (given: Given) => (await import('./token.js')).list(given)));
+  declare(group, {
+    name: 'revoke',
+    summary: 'revoke a token: its open sessions end',
+    schema: tokenRevokeCommandOptions,
+    examples: token_revoke_examples,
+  })
+    .argument('<id>', 'id of the token, as list shows it')
+    .action((id: string, given: Given, command: Command) =>
+      exiting(async (): Promise<CommandEnd> => (await import('./token.js')).revoke(id, given))(given, command),
+    );
 }
 
 /** commander says "error: unknown option '--x'\n(Did you mean --y?)". */
@@ -152,6 +191,7 @@ function makeProgram(): Command {
     examples: chaos_examples,
   }).action(exiting(async (given: Given) => (await import('./chaos.js')).chaos(given)));
   declareJournal(program);
+  declareToken(program);
   declare(program, {
     name: 'jitter',
     summary: 'measure latency by stage beside its floor, tell stalls of the machine apart, name the cause of outliers',

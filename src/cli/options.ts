@@ -74,6 +74,10 @@ const placeholders: [RegExp, string][] = [
   [/^outJournal$/, 'folder'],
   [/^instrument$/, 'names'],
   [/^(from|to)$/, 'place'],
+  [/^(file|entitlements)$/, 'file'],
+  [/^name$/, 'text'],
+  [/^channels$/, 'numbers'],
+  [/^(instruments|modes)$/, 'names'],
 ];
 
 function placeholder(field: OptionField): string {

@@ -14,9 +14,15 @@ export interface RequestHeaders {
  */
 export function refusal(headers: RequestHeaders, bindHost: string): string | undefined {
   if (headers.origin !== '' || headers.fetchSite !== '') return 'requests from web pages are refused';
-  const name = headers.host.replace(/:\d*$/, '').toLowerCase();
+  return hostIsOurs(headers.host, [bindHost]) ? undefined : `host ${JSON.stringify(headers.host)} is not this service`;
+}
+
+/**
+ * Whether a Host header names an address, "localhost" or one of our names. An address cannot be pointed elsewhere; a
+ * name can.
+ */
+export function hostIsOurs(host: string, names: readonly string[]): boolean {
+  const name = host.replace(/:\d*$/, '').toLowerCase();
   const address = name.replace(/^\[(.*)\]$/, '$1');
-  // An address cannot be pointed elsewhere; a name can.
-  const allowed = name === 'localhost' || name === bindHost.toLowerCase() || isIP(address) !== 0;
-  return allowed ? undefined : `host ${JSON.stringify(headers.host)} is not this service`;
+  return name === 'localhost' || isIP(address) !== 0 || names.some((ours) => ours.toLowerCase() === name);
 }
