@@ -10,6 +10,7 @@ const typescript_programs = [
   'js_reads',
   'late_join',
   'peers',
+  'profiles',
   'recovery_storm',
   'repair_time',
   'scaling',
