@@ -63,11 +63,18 @@ export class FeedPublisher implements PublisherSide {
       preload: 2 * symbols + 4 * liveOrders,
       pairs: 1,
       slice_ns: 1e9,
+      delivered_ns: 0,
+      gc_every_ms: 0,
+      inject: null,
+      journal: null,
+      replica: null,
       lines: linesOf(settings).map((line) => ({ ...line, interface: '127.0.0.1', datagramBytes: 1_400 })),
       floorLines: [],
       wait: settings.wait,
       publisherCore: -1,
       subscriberCore: -1,
+      publisherHelperCores: [],
+      subscriberHelperCores: [],
       receiveBufferBytes: 1 << 20,
       folder: mkdtempSync(join(tmpdir(), 'depthcast-peers-')),
     };
@@ -89,9 +96,9 @@ export class FeedPublisher implements PublisherSide {
     this.#plan.load.rate = rate;
     this.#plan.slice_ns = (count * 1e9) / rate;
     const before = this.sequence();
-    this.#sender.prepare();
+    this.#sender.prepare(this.#plan.slice_ns);
     const cpu = process.cpuUsage();
-    const { sent } = await this.#sender.feed();
+    const { sent } = await this.#sender.feed(false);
     const { user, system } = process.cpuUsage(cpu);
     return {
       sent: this.sequence() - before - sent.unsent,

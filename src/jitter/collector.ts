@@ -49,8 +49,8 @@ export class JitterCollector {
   readonly #activities: Record<string, ActivityFigures> = {};
   readonly #collecting: CollectingFigures['pairs'] = [];
   readonly #injections: InjectionFigures | undefined;
-  #threshold_ns = 0;
-  #deliveryThreshold_ns = 0;
+  #threshold_ns = Number.MAX_SAFE_INTEGER;
+  #deliveryThreshold_ns = Number.MAX_SAFE_INTEGER;
   #updatesLost = 0;
   #eventLoopDelay = 0;
   #excludedMessages = 0;
@@ -82,8 +82,9 @@ export class JitterCollector {
     this.#stalls.add('subscriber', slice, this.slice_ns, receiverStalls);
     const { batches } = feed.sent;
     const { packets } = feed.received;
-    // Of the first slice: an outlier is the same in all of them.
-    this.#threshold_ns ||= outlierThreshold_ns(medianLatency_ns(packets));
+    // The least so far: a slice in which others had the cores tells nothing of what is usual.
+    if (packets.length > 0)
+      this.#threshold_ns = Math.min(this.#threshold_ns, outlierThreshold_ns(medianLatency_ns(packets)));
     const activities = this.#takeActivities(feed);
     const evidence = { batches, packets, senderStalls, receiverStalls, activities };
     const episodes = findEpisodes(evidence, this.#threshold_ns);
@@ -178,7 +179,11 @@ export class JitterCollector {
     addCounts(this.#delivered, at(received.stages, 7));
     const activities = this.#takeActivities(slice);
     const evidence = { packets: received.packets, deliveries: received.deliveries, activities };
-    this.#deliveryThreshold_ns ||= outlierThreshold_ns(medianDelivery_ns(evidence));
+    if (received.deliveries.length > 0)
+      this.#deliveryThreshold_ns = Math.min(
+        this.#deliveryThreshold_ns,
+        outlierThreshold_ns(medianDelivery_ns(evidence)),
+      );
     const episodes = findDeliveryEpisodes(evidence, this.#deliveryThreshold_ns);
     this.#deliveryEpisodes.push(...episodes);
     // What keeps the receiving thread keeps no message from JavaScript once it is in the book.
