@@ -326,8 +326,9 @@ export class SessionState {
   #takeError({ id, code, message, waitMs }: Extract<ServerMessage, { type: 'error' }>): void {
     const error = new GatewayError(code, message);
     const stream = id === undefined ? undefined : this.streams.get(id);
-    const kind = stream?.requestKind;
-    stream?.onError(error);
+    // What nobody asked for answers nothing.
+    const kind = code === 'too_slow' ? undefined : stream?.requestKind;
+    if (kind !== undefined) stream?.onError(error);
     if (stream !== undefined && kind === 'subscribe') {
       if (passing_codes.has(code)) this.#again.set(stream, this.#now + waitMs + this.#backoff(this.#attempts));
       else {

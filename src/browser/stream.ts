@@ -19,6 +19,7 @@ import type {
 import { Replica } from './replica.js';
 import { SnapshotAssembler } from './snapshot_assembler.js';
 import { StreamCounts } from './stream_counts.js';
+import { type RequestKind, StreamRequests } from './stream_requests.js';
 
 /**
  * `connecting`: not granted yet; `recovering`: a snapshot or full frames are on their way; `synchronized`: books or windows
@@ -52,14 +53,6 @@ export interface StreamHost {
   /** Messages that were applied to the books. */
   onUpdates(stream: Stream, first: number, last: number): void;
   onCountMismatch(stream: Stream, fault: string): void;
-}
-
-interface Request {
-  kind: 'subscribe' | 'change' | 'count' | 'unsubscribe';
-  change: ChangeOptions | undefined;
-  sent_ms: number;
-  settle: (answer: GatewayCounts | undefined) => void;
-  refuse: (error: Error) => void;
 }
 
 const levels_default = 10;
@@ -98,10 +91,12 @@ export class Stream {
   readonly ready: Promise<void>;
   #settleReady!: () => void;
   #refuseReady!: (error: Error) => void;
-  readonly #requests: Request[] = [];
+  readonly #requests: StreamRequests;
   #assembler: SnapshotAssembler | undefined;
   /** Instruments whose full window has not come. */
   readonly #awaited = new Set<number>();
+  /** Instruments whose windows have come since counting began. */
+  readonly #counted = new Set<number>();
   #resuming = false;
   #adopting = true;
   /** Nothing has been counted since the first snapshot, or the last session's end. */
@@ -115,6 +110,7 @@ export class Stream {
     private readonly host: StreamHost,
   ) {
     this.options = options;
+    this.#requests = new StreamRequests((message) => host.send(message));
     this.ready = new Promise((settle, refuse) => {
       this.#settleReady = settle;
       this.#refuseReady = refuse;
@@ -141,13 +137,13 @@ export class Stream {
   }
 
   /** What an answer is expected to first. */
-  get requestKind(): Request['kind'] | undefined {
-    return this.#requests[0]?.kind;
+  get requestKind(): RequestKind | undefined {
+    return this.#requests.firstKind;
   }
 
   /** When the oldest request without an answer was sent; infinite: there is none. */
   get askedMs(): number {
-    return this.#requests[0]?.sent_ms ?? Number.POSITIVE_INFINITY;
+    return this.#requests.firstMs;
   }
 
   /** On a new socket. */
@@ -155,7 +151,7 @@ export class Stream {
     this.#resuming = this.options.mode === 'exact' && this.replica !== undefined && this.sequence > 0;
     const { id, session, sequence } = this;
     const resume = this.#resuming ? { resume: { session: String(session), sequence: String(sequence) } } : {};
-    this.#ask('subscribe', { type: 'subscribe', id, ...this.options, ...resume }).then(
+    this.#requests.ask('subscribe', { type: 'subscribe', id, ...this.options, ...resume }).then(
       () => this.#settleReady(),
       () => {},
     );
@@ -164,27 +160,27 @@ export class Stream {
   /** It will never be granted. */
   abandon(error: Error): void {
     this.#refuseReady(error);
-    for (const request of this.#requests.splice(0)) request.refuse(error);
+    this.#requests.refuseAll(error);
   }
 
   change(change: ChangeOptions): Promise<void> {
-    return this.#ask('change', { type: 'change', id: this.id, ...change }, change).then(() => {});
+    return this.#requests.ask('change', { type: 'change', id: this.id, ...change }, change).then(() => {});
   }
 
   /** Begins anew as it is. */
   askAnew(): void {
     this.anewAsked = true;
-    this.#ask('change', { type: 'change', id: this.id }, {}).catch(() => {
+    this.#requests.ask('change', { type: 'change', id: this.id }, {}).catch(() => {
       this.anewAsked = false;
     });
   }
 
   count(): Promise<GatewayCounts> {
-    return this.#ask('count', { type: 'count', id: this.id }) as Promise<GatewayCounts>;
+    return this.#requests.ask('count', { type: 'count', id: this.id }) as Promise<GatewayCounts>;
   }
 
   unsubscribe(): Promise<GatewayCounts> {
-    return this.#ask('unsubscribe', { type: 'unsubscribe', id: this.id }) as Promise<GatewayCounts>;
+    return this.#requests.ask('unsubscribe', { type: 'unsubscribe', id: this.id }) as Promise<GatewayCounts>;
   }
 
   /**
@@ -192,11 +188,12 @@ export class Stream {
    * the subscription.
    */
   onGranted(kind: 'subscribe' | 'change', mode: GatewayMode | undefined, instruments?: GatewayInstrument[]): void {
-    const request = this.#answered(kind);
+    const request = this.#requests.answered(kind);
     const change = request?.change ?? {};
     if (kind === 'subscribe') {
       this.counts = new StreamCounts();
       this.#counting = false;
+      this.#counted.clear();
     } else this.counts.comparable = false;
     this.options = { ...this.options, ...change, ...(mode !== undefined && { mode }) };
     if (instruments !== undefined) this.#nameInstruments(instruments);
@@ -210,13 +207,11 @@ export class Stream {
   onCounts(kind: 'count' | 'unsubscribe', counts: GatewayCounts): void {
     const fault = this.counts.fault(counts);
     if (fault !== undefined) this.host.onCountMismatch(this, fault);
-    this.#answered(kind)?.settle(counts);
+    this.#requests.answered(kind)?.settle(counts);
   }
 
   onError(error: GatewayError): void {
-    const request = this.#requests.shift();
-    if (request?.kind === 'change') this.anewAsked = false;
-    request?.refuse(error);
+    if (this.#requests.refuseFirst(error) === 'change') this.anewAsked = false;
   }
 
   onDefinitions(instruments: readonly GatewayInstrument[]): void {
@@ -245,7 +240,7 @@ export class Stream {
     this.#granted = false;
     this.anewAsked = false;
     this.#assembler = undefined;
-    for (const request of this.#requests.splice(0)) if (request.kind !== 'subscribe') request.refuse(error);
+    this.#requests.refuseAll(error);
     this.#changeState(this.state === 'connecting' ? 'connecting' : 'recovering');
   }
 
@@ -273,19 +268,6 @@ export class Stream {
       this.host.onPrints(this, readPrints(frame));
     } else if (frame.payload === frame_payloads.filtered && this.options.mode === 'filtered')
       this.#applyFiltered(frame);
-  }
-
-  #ask(kind: Request['kind'], message: ClientMessage, change?: ChangeOptions): Promise<GatewayCounts | undefined> {
-    return new Promise((settle, refuse) => {
-      const request = { kind, change, sent_ms: 0, settle, refuse };
-      this.#requests.push(request);
-      request.sent_ms = this.host.send(message);
-    });
-  }
-
-  #answered(kind: Request['kind']): Request | undefined {
-    const index = this.#requests.findIndex((request) => request.kind === kind);
-    return index < 0 ? undefined : this.#requests.splice(index, 1)[0];
   }
 
   #nameInstruments(instruments: readonly GatewayInstrument[]): void {
@@ -346,6 +328,7 @@ export class Stream {
     this.sequence = 0;
     this.#resuming = false;
     this.windows.clear();
+    this.#counted.clear();
     this.replica?.reset();
     this.host.onSession(this, session);
   }
@@ -456,10 +439,10 @@ export class Stream {
       let window = this.windows.get(instrument);
       if (window === undefined) {
         window = new DepthWindow();
-        window.instrumentSequence = frame.view.getUint32(at + 44, true) - frame.view.getUint32(at + 48, true);
         this.windows.set(instrument, window);
       }
-      this.counts.takeJump(frame, at, window.instrumentSequence);
+      if (this.#counted.has(instrument)) this.counts.takeJump(frame, at, window.instrumentSequence);
+      else this.#counted.add(instrument);
       if (window.apply(frame, at, this.levels) === 'applied') this.#awaited.delete(instrument);
       else wrong = true;
       changed.push(instrument);

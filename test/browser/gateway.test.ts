@@ -46,9 +46,16 @@ async function open(t: Test, number: number, given: ServeOptionsInput) {
     native.close();
   });
   await server.start();
+  const sockets: WebSocket[] = [];
+  class SeenSocket extends WebSocket {
+    constructor(url: string) {
+      super(url);
+      sockets.push(this);
+    }
+  }
   const client = new GatewayClient({
     url: `ws://127.0.0.1:${server.port}/feed`,
-    webSocket: WebSocket as unknown as new (url: string) => SocketLike,
+    webSocket: SeenSocket as unknown as new (url: string) => SocketLike,
     backoffMs: 20,
   });
   t.teardown(() => client.close());
@@ -59,7 +66,7 @@ async function open(t: Test, number: number, given: ServeOptionsInput) {
   client.on('fault', (fault) => told.push(fault));
   client.on('error', (error) => told.push(String(error)));
   client.start();
-  return { distributor, server, client, told };
+  return { distributor, server, client, told, sockets };
 }
 
 const simulate = { seed: 5, symbols: 8, messages: 40_000, liveOrders: 500 };
@@ -131,5 +138,32 @@ t.test('comesBackToAServerThatHasGone', async (t) => {
   await until('the goodbye', () => goodbyes.length > 0);
   await until('another attempt', () => client.figures().connects > 2);
   t.ok(['recovering', 'connecting'].includes(client.state), client.state);
+  t.same(told, []);
+});
+
+t.test('goesOnBehindTheLastNumberAfterALostConnection', async (t) => {
+  const { distributor, client, told, sockets } = await open(t, 183, { simulate, rate: 20_000 });
+  await until('the first messages', () => distributor.stats().sequence > 1_000n);
+  const one = client.subscribe({ channel: 1, mode: 'exact' });
+  const window = client.subscribe({ channel: 1, mode: 'depth', intervalMs: 10 });
+  let snapshots = 0;
+  client.on('snapshot', () => snapshots++);
+  const ranges: [bigint, bigint][] = [];
+  client.on('updates', ({ first, last }) => ranges.push([first, last]));
+  for (let lost = 1; lost <= 3; lost++) {
+    const before = one.sequence;
+    await until('progress', () => one.sequence > before + 500n && window.state === 'synchronized');
+    sockets.at(-1)?.terminate();
+    await until('another connection', () => sockets.length > lost && client.connected);
+  }
+  await distributor.ended;
+  const { sequence, counters } = distributor.stats();
+  await until('the last message', () => one.sequence === sequence);
+  t.equal(one.digest(), counters.digest);
+  const hole = ranges.findIndex(([first], index) => index > 0 && first !== (ranges[index - 1]?.[1] ?? 0n) + 1n);
+  t.equal(hole, -1, 'every message was delivered once, in order');
+  t.equal(snapshots, 1, 'one snapshot was enough');
+  await Promise.all([one.counts(), window.counts()]);
+  t.equal(client.state, 'synchronized');
   t.same(told, []);
 });

@@ -351,6 +351,17 @@ t.test('leavesAGatewayThatIsSilentOrTalksNonsense', async (t) => {
   t.ok(nonsense.did.includes('disconnect 4000'));
 });
 
+t.test('leavesAGatewayThatDoesNotAnswerARequest', async (t) => {
+  const { play, stream } = exact();
+  const counts = play.ask(() => stream.count());
+  play.say({ type: 'error', id: 1, code: 'too_slow', message: 'the last number sent is 10' });
+  play.wait(4_999);
+  t.notOk(play.did.includes('disconnect 4000'), 'and that was no answer');
+  play.wait(1);
+  t.ok(play.did.includes('disconnect 4000'));
+  await t.rejects(counts, /lost/);
+});
+
 t.test('slowConflatedBecomesDepth', async (t) => {
   const { play, stream } = exact();
   play.say({ type: 'slow', id: 1, did: 'conflated', sequence: '12' });
