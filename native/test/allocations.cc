@@ -35,6 +35,7 @@ std::uint64_t thread_allocations() { return count_of_thread; }
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 #if defined(__GLIBC__)
 // glibc's own, under the names by which whoever replaces malloc finds them.
+// NOLINTBEGIN(bugprone-reserved-identifier,readability-inconsistent-declaration-parameter-name)
 extern "C" {
 void* __libc_malloc(std::size_t size);
 void* __libc_calloc(std::size_t count, std::size_t size);
@@ -58,6 +59,7 @@ void* aligned_alloc(std::size_t alignment, std::size_t size) {
   return __libc_memalign(alignment, size);
 }
 }
+// NOLINTEND(bugprone-reserved-identifier,readability-inconsistent-declaration-parameter-name)
 #endif
 // The other forms of new and delete call these.
 void* operator new(std::size_t size) { return depthcast::test::allocate(size, alignof(std::max_align_t)); }
