@@ -94,9 +94,9 @@ export class FeedPublisher implements PublisherSide {
   /** `sent` counts what was published: some of the source's messages make two. */
   async publish({ rate, count }: SliceTask): Promise<PublishedSlice> {
     this.#plan.load.rate = rate;
-    this.#plan.slice_ns = (count * 1e9) / rate;
+    const length_ns = (count * 1e9) / rate;
     const before = this.sequence();
-    this.#sender.prepare(this.#plan.slice_ns);
+    this.#sender.prepare(length_ns);
     const cpu = process.cpuUsage();
     const { sent } = await this.#sender.feed(false);
     const { user, system } = process.cpuUsage(cpu);
@@ -104,7 +104,7 @@ export class FeedPublisher implements PublisherSide {
       sent: this.sequence() - before - sent.unsent,
       cpu_ms: (user + system) / 1_000,
       send_call_us: median(sendCalls(sent.batches)) / 1e3,
-      behind_ns: (sent.batches.at(3 - batch_columns) ?? 0) - this.#plan.slice_ns,
+      behind_ns: (sent.batches.at(3 - batch_columns) ?? 0) - length_ns,
     };
   }
 

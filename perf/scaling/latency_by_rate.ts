@@ -32,6 +32,7 @@ export function runJitter(rate: number, seconds: number): JitterFigures {
     0.25,
     '--pattern',
     'poisson',
+    '--no-javascript',
     '--json',
   ];
   const text = execFileSync(process.execPath, [command, ...parameters.map(String)], {
