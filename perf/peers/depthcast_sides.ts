@@ -158,6 +158,8 @@ export class DeliveredSubscriber extends FeedSubscriber {
   readonly #clock = new SliceClock();
   readonly #record = new SliceRecord();
   readonly #views = new Map<ArrayBufferLike, Int32Array>();
+  /** What was due before the slice was begun belongs to another, and has come late. */
+  #from = 0;
   #base_low = 0;
   #base_high = 0;
 
@@ -172,6 +174,7 @@ export class DeliveredSubscriber extends FeedSubscriber {
     const base = BigInt(Math.round(startMs)) * 1_000_000n;
     this.#base_low = Number(base & 0xffff_ffffn);
     this.#base_high = Number(base >> 32n);
+    this.#from = this.#clock.ns();
     this.#record.begin();
   }
 
@@ -197,6 +200,7 @@ export class DeliveredSubscriber extends FeedSubscriber {
       const low = (times[2 * row] ?? 0) >>> 0;
       const high = times[2 * row + 1] ?? 0;
       const due = (high - this.#base_high) * 2 ** 32 + (low - this.#base_low);
+      if (due < this.#from) continue;
       record.sum ^= (orders[2 * row] ?? 0) ^ (prices[2 * row] ?? 0);
       record.message((sequences[2 * row] ?? 0) >>> 0, now - due);
     }
