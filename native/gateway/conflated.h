@@ -31,6 +31,7 @@ class Conflated : public Subscription {
   Conflated(const Conflated&) = delete;
   Conflated& operator=(const Conflated&) = delete;
 
+  void join(const Market& market) override { grow(market); }
   Compose compose(const Market& market, FrameWriter& frame, const FrameStamp& stamp, std::size_t room,
                   bool flush) override;
   std::uint64_t published(const Market& market) const override;

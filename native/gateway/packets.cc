@@ -19,6 +19,13 @@ void Packets::begin_snapshot() {
   offset_ = 0;
 }
 
+void Packets::join(const Market& market) {
+  joined_ = true;
+  joined_at_ = market.sequence();
+  const std::span<const std::uint32_t> counted = market.instrument_sequences();
+  joined_by_.assign(counted.begin(), counted.end());
+}
+
 void Packets::lose_ring() {
   if (step_ != Step::packets) return;
   begun_at_ = next_ - 1;
@@ -63,7 +70,9 @@ void Packets::cover(std::uint64_t session_messages) {
 }
 
 bool Packets::take_snapshot() {
-  snapshot_ = source_.snapshot(instruments_);
+  // Nothing is sent twice, and nothing that counts is left out.
+  const std::uint64_t sent = next_ == 0 ? 0 : next_ - 1;
+  snapshot_ = source_.snapshot(instruments_, std::max(sent, joined_ ? joined_at_ : 0));
   if (snapshot_ == nullptr) return false;
   offset_ = 0;
   const std::uint64_t sequence = snapshot_->sequence;
@@ -230,7 +239,7 @@ void Packets::end_session(const Market& market) {
   tally_.refused += all - tally_.covered();
   published_before_ = covered_before_ = all;
   joined_ = true;
-  joined_at_ = 0;
+  joined_at_ = next_ = 0;
   joined_by_.clear();
   begin_snapshot();
 }

@@ -27,8 +27,9 @@ class PacketSource {
   virtual std::optional<BroadcastReader> reader() = 0;
   // What stands below that position of the ring is in the market; nothing beyond it is sent yet.
   virtual std::uint64_t position() const = 0;
-  // Null: not now, ask again.
-  virtual std::shared_ptr<const ChannelSnapshot> snapshot(const InstrumentSet& instruments) = 0;
+  // One that includes at least the messages up to `sequence_min`. Null: not now, ask again.
+  virtual std::shared_ptr<const ChannelSnapshot> snapshot(const InstrumentSet& instruments,
+                                                          std::uint64_t sequence_min) = 0;
 };
 
 enum class PacketMode : std::uint8_t { exact, filtered };
@@ -38,6 +39,7 @@ class Packets : public Subscription {
   // `source` must outlive it. `exact` takes all instruments. `resume`: the last number that the client has; 0: none.
   Packets(PacketMode mode, InstrumentSet instruments, PacketSource& source, std::uint64_t resume = 0);
 
+  void join(const Market& market) override;
   Compose compose(const Market& market, FrameWriter& frame, const FrameStamp& stamp, std::size_t room,
                   bool flush) override;
   bool overrun(const Market& market) const override;

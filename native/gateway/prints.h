@@ -12,6 +12,7 @@ class Prints : public Subscription {
  public:
   explicit Prints(InstrumentSet instruments) : instruments_(std::move(instruments)) {}
 
+  void join(const Market& market) override;
   Compose compose(const Market& market, FrameWriter& frame, const FrameStamp& stamp, std::size_t room,
                   bool flush) override;
   bool overrun(const Market& market) const override { return joined_ && !skip_ && next_ < market.prints_begin(); }
@@ -21,7 +22,6 @@ class Prints : public Subscription {
   void restart() override { skip_ = true; }
 
  private:
-  void join(const Market& market);
   // Messages of its instruments up to now that were not looked at yet.
   std::uint64_t advance(const Market& market);
 

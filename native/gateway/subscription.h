@@ -57,6 +57,8 @@ enum class Compose : std::uint8_t {
 class Subscription {
  public:
   virtual ~Subscription() = default;
+  // From now on messages count. Without it they do from the first compose() on, or the first snapshot.
+  virtual void join(const Market& market) = 0;
   // Appends blocks to the frame until it is `room` bytes long, or a little more. `flush`: whatever is due later as
   // well.
   virtual Compose compose(const Market& market, FrameWriter& frame, const FrameStamp& stamp, std::size_t room,

@@ -96,6 +96,7 @@ void GatewayHub::replace(Entry& entry, const GatewayRequest& request) {
   entry.before.pending = 0;
   entry.request = request;
   entry.subscription = make(request);
+  if (ready()) entry.subscription->join(market_);
 }
 
 bool GatewayHub::change(std::uint32_t client, std::uint16_t subscription, const GatewayRequest& request) {
@@ -198,9 +199,10 @@ bool GatewayHub::is_fresh() {
   return whole_->sequence + 1 >= oldest + (next - std::min(oldest, next)) / 2;
 }
 
-std::shared_ptr<const gateway::ChannelSnapshot> GatewayHub::snapshot(const gateway::InstrumentSet& instruments) {
-  if (!follower_.presentable()) return nullptr;
-  if (instruments.all() && whole_ != nullptr && is_fresh()) return whole_;
+std::shared_ptr<const gateway::ChannelSnapshot> GatewayHub::snapshot(const gateway::InstrumentSet& instruments,
+                                                                     std::uint64_t sequence_min) {
+  if (!follower_.presentable() || follower_.replica().sequence() < sequence_min) return nullptr;
+  if (instruments.all() && whole_ != nullptr && whole_->sequence >= sequence_min && is_fresh()) return whole_;
   const book::Replica& replica = follower_.replica();
   const encode::SnapshotStamp stamp{options_.channel,   session_,           ++generation_,
                                     replica.sequence(), replica.position(), replica.event_time_ns(),

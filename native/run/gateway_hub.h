@@ -118,7 +118,8 @@ class GatewayHub : private gateway::PacketSource {
 
   std::optional<BroadcastReader> reader() override { return follower_.archive().reader(); }
   std::uint64_t position() const override { return follower_.position(); }
-  std::shared_ptr<const gateway::ChannelSnapshot> snapshot(const gateway::InstrumentSet& instruments) override;
+  std::shared_ptr<const gateway::ChannelSnapshot> snapshot(const gateway::InstrumentSet& instruments,
+                                                           std::uint64_t sequence_min) override;
 
   gateway::PacketSource& source() { return *this; }
   bool is_fresh();

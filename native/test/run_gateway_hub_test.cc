@@ -401,6 +401,33 @@ TEST(gatewayChangesTheModeInFlightAndGoesOnCounting) {
   CHECK(!worker.hub.subscribe(worker.client, 1, request_for(GatewayMode::exact)));
 }
 
+TEST(gatewayCountsWhatComesBetweenAChangeAndTheNextFrame) {
+  for (const GatewayMode after : {GatewayMode::exact, GatewayMode::filtered, GatewayMode::depth, GatewayMode::trades}) {
+    RingChannel channel(ring_large, 7, small_flow(seed(), 0));
+    Worker worker(channel);
+    channel.take(300);
+    worker.follow();
+    REQUIRE(worker.hub.subscribe(worker.client, 1, request_for(GatewayMode::depth, {1, 2})));
+    GatewayClient listener;
+    worker.serve(listener);
+    const std::uint64_t joined = worker.counts(1).published;
+    const auto before = worker.hub.market().instrument_sequences();
+    const std::uint32_t from = before[1] + before[2];
+    REQUIRE(worker.hub.change(worker.client, 1, request_for(after, {1, 2})));
+    const std::uint64_t changed = channel.next();
+    channel.take(400);
+    worker.follow();
+    listener = {};
+    worker.serve(listener);
+    const GatewayCounts counted = worker.counts(1);
+    CHECK_EQUAL(counted.pending, 0U);
+    const auto now = worker.hub.market().instrument_sequences();
+    const std::uint64_t came = after == GatewayMode::exact ? channel.next() - changed : now[1] + now[2] - from;
+    CHECK_EQUAL(counted.published, joined + came);
+    CHECK_EQUAL(counted.published, counted.sent + counted.conflated);
+  }
+}
+
 TEST(gatewayServesItsSubscriptionsInTurn) {
   RingChannel channel(ring_large, 7, small_flow(seed(), 0));
   Worker worker(channel);

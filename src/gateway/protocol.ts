@@ -113,14 +113,25 @@ export type GatewayMessage =
       channels: { channel: number; session: bigint; sequence: bigint; ready: boolean }[];
       limits: { subscriptions: number; levels: number; bufferedBytes: number; textBytes: number };
     }
-  | { type: 'subscribed' | 'changed'; id: number; channel: number; mode: Mode; instruments: InstrumentEntry[] }
+  | {
+      type: 'subscribed' | 'changed';
+      id: number;
+      channel: number;
+      session: bigint;
+      sequence: bigint;
+      mode: Mode;
+      levels: number;
+      intervalMs: number;
+      onSlow: (typeof slow_policies)[number];
+      instruments: InstrumentEntry[];
+    }
   | ({ type: 'counts' | 'unsubscribed'; id: number } & CountsEntry)
   | { type: 'pong'; time?: number }
   | { type: 'error'; id?: number; code: ErrorCode; message: string; waitMs?: number }
   | { type: 'definitions'; channel: number; instruments: InstrumentEntry[] }
   | { type: 'session'; channel: number; session: bigint }
   | { type: 'slow'; id: number; did: 'conflated' | 'resnapshot'; sequence: bigint }
-  | { type: 'goodbye'; reason: string; reconnectMs: number; url?: string };
+  | { type: 'goodbye'; code: number; reason: string; reconnectMs: number; url?: string };
 
 /** As a text frame; bigints become decimal text. */
 export function textOf(message: GatewayMessage): string {

@@ -203,7 +203,7 @@ export class GatewayState {
     this.counters.requests++;
     const wait_ms = this.#takeAllowance(session, now_ms);
     if (wait_ms > 0) {
-      this.#error(session, { code: 'rate_limited', message: 'too many requests', waitMs: wait_ms });
+      this.#error(session, { ...idOf(text), code: 'rate_limited', message: 'too many requests', waitMs: wait_ms });
       return;
     }
     if (text === undefined) {
@@ -298,6 +298,7 @@ export class GatewayState {
     for (const session of [...this.#sessions]) {
       this.#send(session, {
         type: 'goodbye',
+        code: close_codes.going_away,
         reason: 'the gateway ends',
         reconnectMs,
         ...(url === undefined ? {} : { url }),
@@ -508,9 +509,21 @@ export class GatewayState {
   }
 
   #acknowledge(session: GatewaySession, type: 'subscribed' | 'changed', subscription: SubscriptionState): void {
-    const { channel, chosen, id, mode, selectors } = subscription;
-    const instruments = selectors === undefined ? (this.#channels.get(channel)?.instruments ?? []) : chosen;
-    this.#send(session, { type, id, channel, mode, instruments });
+    const { channel: number, chosen, id, intervalMs, levels, mode, onSlow, selectors } = subscription;
+    const channel = this.#channels.get(number);
+    if (channel === undefined) return;
+    this.#send(session, {
+      type,
+      id,
+      channel: number,
+      session: channel.session,
+      sequence: channel.native.state().sequence,
+      mode,
+      levels: mode === 'bbo' ? 1 : levels,
+      intervalMs,
+      onSlow,
+      instruments: selectors === undefined ? channel.instruments : chosen,
+    });
   }
 
   /** A new session, or definitions that have changed. */
@@ -643,6 +656,12 @@ export class GatewayState {
     this.closed(session);
     session.socket.end(code, reason);
   }
+}
+
+/** The number of a request that is not looked at any further. */
+function idOf(text: string | undefined): { id?: number } {
+  const [, digits] = /"id"\s*:\s*(\d{1,5})\b/.exec(text?.slice(0, 1_024) ?? '') ?? [];
+  return digits === undefined ? {} : { id: Number(digits) };
 }
 
 function requestOf(subscription: SubscriptionState, resume: bigint): NativeGatewayRequest {
