@@ -5,6 +5,7 @@ import { join } from 'node:path';
 export type Figures = Record<string, number | string>;
 
 export const native_programs = [
+  'book_memory',
   'book_replay',
   'packet_encode',
   'ring_broadcast',

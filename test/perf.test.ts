@@ -27,6 +27,14 @@ t.test('bookReplayGivesTheSameDigestInEveryRun', async (t) => {
   t.ok(Number(result.ns_per_message) > 0);
 });
 
+t.test('bookMemoryCountsEveryLiveOrder', async (t) => {
+  const small = ['--messages', '20000', '--symbols', '10', '--live-orders', '500', '--orders-max', '4096'];
+  const result = await perf('book_memory', '--runs', '1', ...small);
+  t.match(result, { instruments: 10, audit: 'equal' });
+  t.ok(Number(result.live_orders) > 0);
+  t.ok(Number(result.bytes_per_empty_instrument) > 0);
+});
+
 t.test('packetEncodeReadsBackWhatItWrote', async (t) => {
   const result = await perf('packet_encode', '--runs', '2', '--messages', '20000');
   t.match(result, { messages: 20_000, digest: /^[0-9a-f]{16}$/ });

@@ -56,8 +56,11 @@ struct Walk {
       const std::int64_t next = rank_of(side, at.price);
       if (next != book.prices().rank_at(cursor)) return fail("index and level disagree about the price");
       if (levels != 0 && next <= rank) return fail("levels are not in order");
-      if (book.find_level(instrument, side, at.price) == no_index) return fail("level cannot be found by its price");
       if (!level(at)) return false;
+      const std::uint32_t found = book.find_level(instrument, side, at.price);
+      if (found != book.prices().level_at(cursor) || found != book.prices().find(index, next)) {
+        return fail("level cannot be found by its price");
+      }
       rank = next;
       ++levels;
     }

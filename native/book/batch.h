@@ -11,9 +11,10 @@
 namespace depthcast::book {
 
 // `cell_at(index)` gives the cells 0 … ready - 1 and is called for events in order; after_event() follows each event.
-// Returns the cells taken, which is `ready` where every event is whole.
+// Returns the cells taken, which is `ready` where every event is whole. The depth views are published at the end.
 template <typename CellAt, typename AfterEvent>
 std::size_t apply_batch(Sequencer& sequencer, std::size_t ready, CellAt cell_at, AfterEvent after_event) {
+  const bool fetch = !sequencer.fits_cache();
   std::size_t taken = 0;
   while (taken < ready) {
     Sequencer::Group group;
@@ -23,7 +24,7 @@ std::size_t apply_batch(Sequencer& sequencer, std::size_t ready, CellAt cell_at,
       group.events[group.count++] = &event;
       seen += ingest::cells_of(event.kind);
     }
-    sequencer.fetch_ahead(group);
+    if (fetch) sequencer.fetch_ahead(group);
     for (std::size_t index = 0; index < group.count; ++index) {
       const ingest::InputEvent& event = *group.events[index];
       const std::uint32_t cells = ingest::cells_of(event.kind);
@@ -32,6 +33,7 @@ std::size_t apply_batch(Sequencer& sequencer, std::size_t ready, CellAt cell_at,
       after_event();
     }
   }
+  sequencer.end_batch();
   return taken;
 }
 

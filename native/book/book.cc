@@ -39,18 +39,27 @@ Book::Book(const BookLimits& limits)
       levels_(limits_.levels_max, limits_.prefault),
       instruments_(std::size_t{limits_.instruments_max} + 1),
       table_(limits_.orders_max, limits_.prefault),
+      level_table_(limits_.levels_max, limits_.prefault),
       prices_(limits_.levels_max, 2 * std::size_t{limits_.instruments_max}, limits_.prefault),
       views_(limits_.instruments_max, limits_.depth_levels, limits_.prefault),
-      dirty_(std::size_t{limits_.instruments_max} + 1) {}
+      changes_(views_.levels() == 0 ? 0 : std::size_t{limits_.instruments_max} + 1) {}
 
 std::size_t Book::bytes() const {
   return orders_.bytes() + levels_.bytes() + instruments_.size() * sizeof(Instrument) + table_.bytes() +
-         prices_.bytes() + views_.bytes() + dirty_.size() * sizeof(std::uint32_t);
+         level_table_.bytes() + prices_.bytes() + views_.bytes() + changes_.bytes();
+}
+
+std::size_t Book::bytes_in_use() const {
+  return live_orders_ * sizeof(Order) + live_levels_ * sizeof(Level) + prices_.nodes_used() * sizeof(PriceIndex::Node) +
+         table_.bytes() + level_table_.bytes() + instruments_.size() * sizeof(Instrument) + views_.bytes() +
+         changes_.bytes();
 }
 
 std::uint32_t Book::find_level(std::uint32_t instrument, Side side, std::int64_t price) const {
-  if (instrument > limits_.instruments_max) return no_index;
-  return prices_.find(instruments_[instrument].side(side), rank_of(side, price));
+  const std::uint32_t place = place_of(instrument, side);
+  return level_table_.find(level_key(place, price), [&](std::uint32_t index) {
+    return levels_[index].price == price && levels_[index].place == place;
+  });
 }
 
 std::uint32_t Book::best_level(std::uint32_t instrument, Side side) const {
@@ -138,23 +147,16 @@ ApplyResult Book::find_for(const BookMessage& message, std::uint32_t& slot) cons
   return ApplyResult::applied;
 }
 
-// Inlined by hand, as are the next two: what is called for every message, from a few places.
-[[gnu::always_inline]] inline void Book::touch(std::uint32_t level) {
-  const Level& touched = levels_[level];
-  mark_dirty(touched.instrument());
-  if (touch_count_ < touches_max) {
-    touches_[touch_count_++] = {touched.instrument(), touched.side(), touched.price, level};
-  } else {
-    instruments_[touched.instrument()].rebuild = true;
-  }
-}
-
+// Inlined by hand, as is the next: what is called for every message, from a few places.
 // Puts the order at the end of its level's queue; `level` is no_index where the level is new.
 [[gnu::always_inline]] inline void Book::place_order(std::uint32_t instrument, Side side, std::int64_t price,
                                                      std::uint32_t level, std::uint32_t slot, std::uint64_t quantity,
                                                      std::uint64_t priority) {
   Instrument& owner = instruments_[instrument];
+  const std::int64_t rank = rank_of(side, price);
+  std::int64_t last = rank;
   if (level == no_index) {
+    last = rank_worst;
     level = level_free_;
     if (level != no_index) {
       level_free_ = levels_[level].head;
@@ -162,8 +164,10 @@ ApplyResult Book::find_for(const BookMessage& message, std::uint32_t& slot) cons
       level = level_fresh_++;
     }
     ++live_levels_;
-    levels_[level] = {price, 0, 0, no_index, no_index, instrument << 1 | (side == Side::ask ? 1U : 0U)};
-    prices_.insert(owner.side(side), rank_of(side, price), level);
+    const std::uint32_t place = place_of(instrument, side);
+    levels_[level] = {price, 0, 0, no_index, no_index, place};
+    level_table_.insert(level_key(place, price), level);
+    prices_.insert(owner.side(side), rank, level);
   }
   Level& target = levels_[level];
   Order& order = orders_[slot];
@@ -181,7 +185,7 @@ ApplyResult Book::find_for(const BookMessage& message, std::uint32_t& slot) cons
   target.quantity += quantity;
   ++target.orders;
   change_digest(owner, 0, term_of(order, target));
-  touch(level);
+  touch(target, rank, last);
 }
 
 // Takes the order out of its level, and the level away when that was its last order.
@@ -191,15 +195,18 @@ ApplyResult Book::find_for(const BookMessage& message, std::uint32_t& slot) cons
   Level& level = levels_[index];
   Instrument& owner = instruments_[level.instrument()];
   change_digest(owner, term_of(order, level), 0);
-  touch(index);
   level.quantity -= order.quantity;
+  const std::int64_t rank = rank_of(level.side(), level.price);
   if (--level.orders == 0) {
-    prices_.remove(owner.side(level.side()), rank_of(level.side(), level.price));
+    touch(level, rank, rank_worst);
+    prices_.remove(owner.side(level.side()), rank);
+    level_table_.remove(level_key(level.place, level.price), index);
     level.head = level_free_;
     level_free_ = index;
     --live_levels_;
     return;
   }
+  touch(level, rank, rank);
   (order.previous == no_index ? level.head : orders_[order.previous].next) = order.next;
   (order.next == no_index ? level.tail : orders_[order.next].previous) = order.previous;
 }
@@ -207,8 +214,7 @@ ApplyResult Book::find_for(const BookMessage& message, std::uint32_t& slot) cons
 [[gnu::always_inline]] inline bool Book::is_level(std::uint32_t index, const BookMessage& message) const {
   if (index >= level_fresh_) return false;
   const Level& level = levels_[index];
-  return level.orders != 0 && level.price == message.price && level.instrument() == message.instrument &&
-         level.side() == message.side;
+  return level.orders != 0 && level.price == message.price && level.place == place_of(message.instrument, message.side);
 }
 
 ApplyResult Book::add(const BookMessage& message, std::uint64_t sequence, std::uint32_t level_hint) {
@@ -248,7 +254,8 @@ void Book::change_quantity(std::uint32_t slot, std::uint64_t quantity) {
   level.quantity = level.quantity - order.quantity + quantity;
   order.quantity = quantity;
   change_digest(instruments_[level.instrument()], before, digest::order_term(identity, quantity, order.priority));
-  touch(order.level);
+  const std::int64_t rank = rank_of(level.side(), level.price);
+  touch(level, rank, rank);
 }
 
 ApplyResult Book::check_modify(const BookMessage& message, std::uint32_t slot) const {
@@ -317,7 +324,7 @@ void Book::set_status(std::uint32_t instrument, TradingStatus status) {
   Instrument& owner = instruments_[instrument];
   change_digest(owner, digest::status_term(instrument, owner.status), digest::status_term(instrument, status));
   owner.status = status;
-  mark_dirty(instrument);
+  if (views_.levels() != 0) change_of(instrument);
 }
 
 ApplyResult Book::clear(const BookMessage& message) {
@@ -336,8 +343,7 @@ void Book::clear_instrument(std::uint32_t instrument) {
   for (const Side side : {Side::bid, Side::ask}) {
     while (owner.side(side).levels != 0) remove_order(levels_[best_level(instrument, side)].head);
   }
-  mark_dirty(instrument);
-  owner.rebuild = true;
+  if (views_.levels() != 0) change_of(instrument).touch_all();
 }
 
 // All orders at once, where taking them out one by one would cost more.
@@ -349,9 +355,10 @@ void Book::forget_orders() {
     instrument.sides[0] = {};
     instrument.sides[1] = {};
     instrument.live_orders = 0;
-    mark_dirty(index);
+    if (views_.levels() != 0) change_of(index).touch_all();
   }
   table_.clear();
+  level_table_.clear();
   prices_.clear();
   order_free_ = no_index;
   order_fresh_ = 0;
@@ -359,9 +366,6 @@ void Book::forget_orders() {
   level_fresh_ = 0;
   live_levels_ = 0;
   live_orders_ = 0;
-  // The levels that were touched are gone.
-  for (std::size_t index = 0; index < dirty_count_; ++index) instruments_[dirty_[index]].rebuild = true;
-  touch_count_ = 0;
 }
 
 void Book::clear_all() {
@@ -378,112 +382,65 @@ void Book::clear_all() {
 
 void Book::reset() {
   for (std::uint32_t index = 1; index <= limits_.instruments_max; ++index) {
-    if (instruments_[index].instrument_sequence != 0) mark_dirty(index);
+    if (instruments_[index].instrument_sequence != 0 && views_.levels() != 0) change_of(index);
   }
   clear_all();
   end_event(0, 0);
 }
 
-std::uint32_t Book::level_of_touch(const Touch& touch, const SideIndex& side) const {
-  const Level& level = levels_[touch.level];
-  const bool same = level.orders != 0 && level.price == touch.price && level.instrument() == touch.instrument &&
-                    level.side() == touch.side;
-  if (same) return touch.level;
-  // Only a later message of the same event can have made the level again, in another place.
-  return touch_count_ == 1 ? no_index : prices_.find(side, rank_of(touch.side, touch.price));
-}
-
-// The touched level as it stands now, at the end of the event, goes into the window. The order in which touches are
-// replayed does not matter: each brings the final state, and a gap is refilled from the final order of levels.
-void Book::publish_touch(const Touch& touch) {
-  Instrument& owner = instruments_[touch.instrument];
-  if (owner.rebuild) return;
-  const SideIndex& side = owner.side(touch.side);
-  const std::uint32_t found = level_of_touch(touch, side);
-  if (found != no_index) {
-    const Level& level = levels_[found];
-    const DepthLevel shown{level.price, level.quantity, level.orders};
-    views_.update(touch.instrument, touch.side, shown);
-  } else if (views_.update(touch.instrument, touch.side, {touch.price, 0, 0})) {
-    refill_view(touch.instrument, touch.side);
+// The levels of one side that the view has to show anew: from the first touched on, as far as the window and what was
+// touched reach. Calls `take(place, level)` for each.
+template <typename Take>
+[[gnu::always_inline]] inline void Book::changed_levels(const ViewChange& change, std::size_t side, Take take) const {
+  const std::int64_t last = change.last[side];
+  if (change.first[side] > last) return;
+  std::uint32_t place = 0;
+  PriceIndex::Cursor cursor =
+      prices_.at_least(instruments_[change.instrument].sides[side], change.first[side], views_.levels(), place);
+  for (; place < views_.levels() && cursor.leaf != no_index; ++place, prices_.advance(cursor)) {
+    if (prices_.rank_at(cursor) > last) return;
+    take(place, prices_.level_at(cursor));
   }
 }
 
-// A full window has lost a level: the next worse one, if there is one, comes in.
-void Book::refill_view(std::uint32_t instrument, Side side) {
-  const SideIndex& index = instruments_[instrument].side(side);
-  const std::uint32_t held = views_.count(instrument, side);
-  const PriceIndex::Cursor next =
-      held == 0 ? prices_.first(index) : prices_.after(index, rank_of(side, views_.worst_price(instrument, side)));
-  if (next.leaf == no_index) return;
-  const Level& level = levels_[prices_.level_at(next)];
-  views_.append(instrument, side, {level.price, level.quantity, level.orders});
+void Book::prefetch_change(const ViewChange& change) const {
+  views_.prefetch(change.instrument);
+  for (const std::size_t side : {0U, 1U}) {
+    changed_levels(change, side, [&](std::uint32_t, std::uint32_t level) { prefetch_line(&levels_[level]); });
+  }
 }
 
-void Book::rebuild_view(std::uint32_t instrument) {
-  for (const Side side : {Side::bid, Side::ask}) {
-    views_.clear_side(instrument, side);
-    PriceIndex::Cursor cursor = prices_.first(instruments_[instrument].side(side));
-    for (std::uint32_t rank = 0; rank < views_.levels() && cursor.leaf != no_index; ++rank) {
-      const Level& level = levels_[prices_.level_at(cursor)];
-      views_.append(instrument, side, {level.price, level.quantity, level.orders});
-      prices_.advance(cursor);
+void Book::publish_view(const ViewChange& change) {
+  Instrument& owner = instruments_[change.instrument];
+  views_.open(change.instrument);
+  for (const std::size_t side : {0U, 1U}) {
+    changed_levels(change, side, [&](std::uint32_t place, std::uint32_t index) {
+      const Level& level = levels_[index];
+      views_.put(change.instrument, side == 1 ? Side::ask : Side::bid, place,
+                 {level.price, level.quantity, level.orders});
+    });
+  }
+  views_.set_counts(change.instrument, std::min(owner.sides[0].levels, views_.levels()),
+                    std::min(owner.sides[1].levels, views_.levels()));
+  views_.set_header(change.instrument, change.sequence, change.event_time_ns, change.instrument_sequence,
+                    change.status);
+  views_.close(change.instrument);
+  owner.change = no_index;
+}
+
+void Book::publish_views() {
+  const std::span<ViewChange> changes = changes_.all();
+  // Two steps ahead of each, about one access to memory apart: where its levels stand, then the levels.
+  constexpr std::size_t ahead = 6;
+  const bool fetch = !fits_cache();
+  for (std::size_t step = fetch ? 0 : 2 * ahead; step < changes.size() + 2 * ahead; ++step) {
+    if (fetch && step < changes.size()) {
+      for (const std::size_t side : {0U, 1U}) prices_.prefetch(instruments_[changes[step].instrument].sides[side]);
     }
+    if (fetch && step >= ahead && step - ahead < changes.size()) prefetch_change(changes[step - ahead]);
+    if (step >= 2 * ahead) publish_view(changes[step - 2 * ahead]);
   }
-}
-
-// Most events are one message that touched one level: nothing can have taken that level's place since.
-void Book::end_single_event(std::uint64_t sequence, std::int64_t event_time_ns) {
-  const Touch& touch = touches_[0];
-  Instrument& owner = instruments_[touch.instrument];
-  const Level& level = levels_[touch.level];
-  views_.open(touch.instrument);
-  if (views_.update(touch.instrument, touch.side, {touch.price, level.quantity, level.orders})) {
-    refill_view(touch.instrument, touch.side);
-  }
-  views_.set_header(touch.instrument, sequence, event_time_ns, owner.instrument_sequence, owner.status);
-  views_.close(touch.instrument);
-  owner.dirty = false;
-  dirty_count_ = 0;
-  touch_count_ = 0;
-}
-
-void Book::end_event(std::uint64_t sequence, std::int64_t event_time_ns) {
-  const bool views = views_.levels() != 0;
-  if (views && touch_count_ == 1 && dirty_count_ == 1 && !instruments_[dirty_[0]].rebuild) {
-    return end_single_event(sequence, event_time_ns);
-  }
-  if (views) {
-    for (std::size_t index = 0; index < dirty_count_; ++index) views_.open(dirty_[index]);
-    for (std::size_t index = 0; index < touch_count_; ++index) publish_touch(touches_[index]);
-  }
-  for (std::size_t index = 0; index < dirty_count_; ++index) {
-    Instrument& instrument = instruments_[dirty_[index]];
-    if (views) {
-      if (instrument.rebuild) rebuild_view(dirty_[index]);
-      views_.set_header(dirty_[index], sequence, event_time_ns, instrument.instrument_sequence, instrument.status);
-      views_.close(dirty_[index]);
-    }
-    instrument.dirty = false;
-    instrument.rebuild = false;
-  }
-  dirty_count_ = 0;
-  touch_count_ = 0;
-}
-
-void Book::end_snapshot(std::uint64_t sequence, std::int64_t event_time_ns) {
-  for (std::size_t index = 0; index < dirty_count_; ++index) {
-    Instrument& instrument = instruments_[dirty_[index]];
-    instrument.dirty = false;
-    instrument.rebuild = false;
-    if (views_.levels() == 0) continue;
-    views_.open(dirty_[index]);
-    rebuild_view(dirty_[index]);
-    views_.set_header(dirty_[index], sequence, event_time_ns, instrument.instrument_sequence, instrument.status);
-    views_.close(dirty_[index]);
-  }
-  dirty_count_ = 0;
-  touch_count_ = 0;
+  changes_.clear();
 }
 
 }  // namespace depthcast::book

@@ -9,6 +9,7 @@
 #include "book/depth_view.h"
 #include "book/order_table.h"
 #include "book/price_index.h"
+#include "book/view_changes.h"
 #include "core/digest.h"
 #include "core/memory.h"
 #include "core/message.h"
@@ -73,9 +74,8 @@ struct alignas(cache_line) Instrument {
   SideIndex sides[2];  // bids, asks
   std::uint32_t live_orders = 0;
   std::uint32_t instrument_sequence = 0;
+  std::uint32_t change = no_index;  // what its depth view does not show yet, in the book's ViewChanges
   TradingStatus status = TradingStatus::unknown;
-  bool dirty = false;    // changed since the last end of an event
-  bool rebuild = false;  // the depth view is made anew at the end of the event
 
   SideIndex& side(Side side) { return sides[side == Side::ask ? 1 : 0]; }
   const SideIndex& side(Side side) const { return sides[side == Side::ask ? 1 : 0]; }
@@ -99,17 +99,27 @@ class Book {
   ApplyResult apply_to(std::uint32_t slot, const BookMessage& message, std::uint64_t sequence);
   // What apply would say, without changing anything.
   ApplyResult check(const BookMessage& message) const;
-  // Publishes the depth views of what changed.
-  void end_event(std::uint64_t sequence, std::int64_t event_time_ns);
+  // After an event's last message: what it changed can be published, and is by the next publish_views().
+  void close_event(std::uint64_t sequence, std::int64_t event_time_ns) {
+    changes_.close_event(sequence, event_time_ns, [this](ViewChange& change) {
+      const Instrument& owner = instruments_[change.instrument];
+      change.instrument_sequence = owner.instrument_sequence;
+      change.status = owner.status;
+    });
+  }
+  // Publishes the depth view of every instrument that changed, as its last event left it. Between events only.
+  void publish_views();
+  // Both, for one event.
+  void end_event(std::uint64_t sequence, std::int64_t event_time_ns) {
+    close_event(sequence, event_time_ns);
+    publish_views();
+  }
   // Takes every order and every status away, in all instruments; instrument sequences start again.
   void reset();
   // The same, but nothing is published yet: for a snapshot, which puts its own orders in with add() and set_status()
-  // and then calls end_snapshot().
+  // and then calls end_event().
   void clear_all();
   void set_status(std::uint32_t instrument, TradingStatus status);
-  // Publishes every instrument that changed since the last end of an event, one after the other.
-  void end_snapshot(std::uint64_t sequence, std::int64_t event_time_ns);
-
   // Pool slot of a live order, or no_index.
   std::uint32_t find(std::uint64_t order_id) const {
     return table_.find(order_id, [&](std::uint32_t slot) { return orders_[slot].id == order_id; });
@@ -123,7 +133,7 @@ class Book {
   const Level& level_of(const Order& order) const { return levels_[order.level]; }
   const Instrument& instrument(std::uint32_t index) const { return instruments_[index]; }
   const PriceIndex& prices() const { return prices_; }
-  // The level of that price, or no_index.
+  // The live level of that price, or no_index.
   std::uint32_t find_level(std::uint32_t instrument, Side side, std::int64_t price) const;
   std::uint32_t best_level(std::uint32_t instrument, Side side) const;
 
@@ -141,36 +151,45 @@ class Book {
   DepthViews& views() { return views_; }
   const DepthViews& views() const { return views_; }
 
+  // So few orders that all that is touched for them stays in the core's own cache: fetching ahead would cost more than
+  // it saves.
+  bool fits_cache() const { return live_orders_ <= 6'000; }
   // Steps that fetch into the cache what a later apply() will touch. Each reads what the one before has fetched, so
   // some messages should lie between them.
   void prefetch_table(std::uint64_t order_id) const { table_.prefetch(order_id); }
-  void prefetch_instrument(std::uint32_t instrument) const { __builtin_prefetch(&instruments_[instrument], 1); }
+  void prefetch_instrument(std::uint32_t instrument) const { prefetch_line_to_write(&instruments_[instrument]); }
   // The pool slot that the order probably has, or no_index.
   std::uint32_t guess(std::uint64_t order_id) const { return table_.guess(order_id); }
   // Half of the orders lie across two cache lines.
   void prefetch_order(std::uint32_t slot) const {
-    __builtin_prefetch(&orders_[slot].id, 1);
-    __builtin_prefetch(&orders_[slot].level, 1);
+    prefetch_line_to_write(&orders_[slot].id);
+    prefetch_line_to_write(&orders_[slot].level);
   }
   // The level of an order and its neighbours in the queue.
   void prefetch_level(std::uint32_t slot) const {
     const Order& order = orders_[slot];
-    __builtin_prefetch(&levels_[order.level], 1);
-    if (order.previous != no_index) __builtin_prefetch(&orders_[order.previous].next, 1);
-    if (order.next != no_index) __builtin_prefetch(&orders_[order.next].previous, 1);
+    prefetch_line_to_write(&levels_[order.level]);
+    if (order.previous != no_index) prefetch_line_to_write(&orders_[order.previous].next);
+    if (order.next != no_index) prefetch_line_to_write(&orders_[order.next].previous);
   }
   // The level that an add will join, then the last order there. For no_index another level is taken: a needless
   // prefetch is cheaper than a branch that cannot be predicted.
   void prefetch_level_itself(std::uint32_t level) const {
-    __builtin_prefetch(&levels_[std::min(level, limits_.levels_max - 1)], 1);
+    prefetch_line_to_write(&levels_[std::min(level, limits_.levels_max - 1)]);
   }
   void prefetch_tail(std::uint32_t level) const {
     const std::uint32_t tail = levels_[std::min(level, limits_.levels_max - 1)].tail;
-    __builtin_prefetch(&orders_[std::min(tail, limits_.orders_max - 1)].next, 1);
+    prefetch_line_to_write(&orders_[std::min(tail, limits_.orders_max - 1)].next);
+  }
+  // Finding the level of a price takes the table of levels, and nothing of the index; see guess().
+  void prefetch_level_table(std::uint32_t instrument, Side side, std::int64_t price) const {
+    level_table_.prefetch(level_key(place_of(instrument, side), price));
+  }
+  std::uint32_t guess_level(std::uint32_t instrument, Side side, std::int64_t price) const {
+    return level_table_.guess(level_key(place_of(instrument, side), price));
   }
   void prefetch_side(std::uint32_t instrument, Side side) const {
     prices_.prefetch(instruments_[instrument].side(side));
-    views_.prefetch(instrument, side);
   }
   void prefetch_side_of(std::uint32_t slot) const {
     const Level& level = levels_[orders_[slot].level];
@@ -183,6 +202,7 @@ class Book {
     if (stage == 0) {
       prefetch_table(message.order_id);
       prefetch_instrument(message.instrument);
+      if (message.kind == Kind::add) prefetch_level_table(message.instrument, message.side, message.price);
     } else if (stage == 1) {
       slot = message.kind == Kind::add ? no_index : guess(message.order_id);
       if (slot != no_index) prefetch_order(slot);
@@ -191,17 +211,20 @@ class Book {
       prefetch_level(slot);
     }
   }
+  // Memory that is set aside, and that of it which live orders, their levels and the tables take.
   std::size_t bytes() const;
+  std::size_t bytes_in_use() const;
+  std::size_t live_levels() const { return live_levels_; }
 
  private:
-  // What one message did to one level, replayed on the depth view at the end of the event.
-  struct Touch {
-    std::uint32_t instrument;
-    Side side;
-    std::int64_t price;
-    std::uint32_t level;  // where the level stood; its place may have been given away since
-  };
-  static constexpr std::size_t touches_max = 16;
+  static constexpr std::uint32_t place_of(std::uint32_t instrument, Side side) {
+    return instrument << 1 | std::uint32_t{side == Side::ask};
+  }
+  // Unique among the prices of one place. The multiplication spreads prices that are all multiples of a tick.
+  static constexpr std::uint64_t level_key(std::uint32_t place, std::int64_t price) {
+    const std::uint64_t spread = static_cast<std::uint64_t>(price) * 0x9e3779b97f4a7c15ULL;
+    return spread ^ spread >> 29 ^ std::uint64_t{place} << 40;
+  }
 
   ApplyResult check_add(std::uint32_t instrument, Side side, std::int64_t price, std::uint64_t quantity,
                         std::uint32_t level) const;
@@ -229,24 +252,24 @@ class Book {
     return digest::order_term(digest::order_identity(level.instrument(), level.side(), level.price, order.id),
                               order.quantity, order.priority);
   }
-  void mark_dirty(std::uint32_t instrument) {
-    Instrument& owner = instruments_[instrument];
-    if (owner.dirty) return;
-    owner.dirty = true;
-    dirty_[dirty_count_++] = instrument;
+  // What the view of that instrument will have to show; valid until the next message.
+  ViewChange& change_of(std::uint32_t instrument) { return changes_.of(instrument, instruments_[instrument].change); }
+  // `last`: the worst rank that the view has to show anew; see ViewChange.
+  void touch(const Level& level, std::int64_t rank, std::int64_t last) {
+    if (views_.levels() == 0) return;
+    change_of(level.instrument()).touch(level.place & 1U, rank, last);
   }
-  void touch(std::uint32_t level);
-  std::uint32_t level_of_touch(const Touch& touch, const SideIndex& side) const;
-  void end_single_event(std::uint64_t sequence, std::int64_t event_time_ns);
-  void publish_touch(const Touch& touch);
-  void refill_view(std::uint32_t instrument, Side side);
-  void rebuild_view(std::uint32_t instrument);
+  template <typename Take>
+  void changed_levels(const ViewChange& change, std::size_t side, Take take) const;
+  void prefetch_change(const ViewChange& change) const;
+  void publish_view(const ViewChange& change);
 
   BookLimits limits_;
   FixedArray<Order> orders_;
   FixedArray<Level> levels_;
   std::vector<Instrument> instruments_;
   OrderTable table_;
+  OrderTable level_table_;  // by level_key()
   PriceIndex prices_;
   DepthViews views_;
 
@@ -258,10 +281,7 @@ class Book {
   std::uint64_t live_orders_ = 0;
   std::uint64_t digest_ = 0;
 
-  Touch touches_[touches_max];
-  std::size_t touch_count_ = 0;
-  std::vector<std::uint32_t> dirty_;
-  std::size_t dirty_count_ = 0;
+  ViewChanges changes_;
 };
 
 }  // namespace depthcast::book

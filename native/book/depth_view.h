@@ -8,7 +8,6 @@
 #include <cstdint>
 #include <span>
 
-#include "book/price_index.h"
 #include "core/memory.h"
 #include "core/message.h"
 #include "core/word_copy.h"
@@ -65,32 +64,18 @@ class DepthViews {
     words[word_time].store(static_cast<std::uint64_t>(event_time_ns), std::memory_order_release);
     words[word_state].store(instrument_sequence | static_cast<std::uint64_t>(status) << 32, std::memory_order_release);
   }
-  // Brings the window up to date with one level, which is gone where it has no orders. Pushes the worst one out of a
-  // full window. Returns true when a full window has lost a level, so that the caller fills it up with append().
-  bool update(std::uint32_t instrument, Side side, const DepthLevel& level) {
-    const std::uint32_t levels = count(instrument, side);
-    Word* words = level_words(instrument, side, 0);
-    const std::int64_t rank = rank_of(side, level.price);
-    const auto rank_at = [&](std::uint32_t index) {
-      return static_cast<std::int64_t>(own(words[index * words_level]));
-    };
-    // Most of what happens far from the best price ends here.
-    if (levels == levels_ && rank_at(levels - 1) < rank) return false;
-    // Levels before it. All are looked at: where an early end would come cannot be predicted.
-    std::uint32_t place = 0;
-    for (std::uint32_t index = 0; index < levels; ++index) place += std::uint32_t{rank_at(index) < rank};
-    const bool present = place < levels && rank_at(place) == rank;
-    if (!present || level.orders == 0) return change_window(instrument, side, rank, place, present, level);
-    store_word(words[place * words_level + 1], level.quantity);
-    store_word(words[place * words_level + 2], level.orders);
-    return false;
+  // The level at that place of the window, from 0.
+  void put(std::uint32_t instrument, Side side, std::uint32_t place, const DepthLevel& level) {
+    Word* words = level_words(instrument, side, place);
+    // Data words: pair with the loads in copy_out().
+    words[0].store(static_cast<std::uint64_t>(level.price), std::memory_order_release);
+    words[1].store(level.quantity, std::memory_order_release);
+    words[2].store(level.orders, std::memory_order_release);
   }
-  void append(std::uint32_t instrument, Side side, const DepthLevel& level);
-  void clear_side(std::uint32_t instrument, Side side);
-  std::uint32_t count(std::uint32_t instrument, Side side) const {
-    return static_cast<std::uint32_t>(own(slot(instrument)[word_counts]) >> count_shift(side));
+  void set_counts(std::uint32_t instrument, std::uint32_t bids, std::uint32_t asks) {
+    // Data word: pairs with the load in copy_out().
+    slot(instrument)[word_counts].store(bids | std::uint64_t{asks} << 32, std::memory_order_release);
   }
-  std::int64_t worst_price(std::uint32_t instrument, Side side) const;
   void writer_stopped() {
     // Pairs with the load in read() after its retries are used up.
     writer_stopped_.store(true, std::memory_order_release);
@@ -102,19 +87,16 @@ class DepthViews {
   DepthRead read(std::uint32_t instrument, std::uint32_t levels_wanted, Depth& out,
                  std::uint64_t* retries = nullptr) const;
 
-  void prefetch(std::uint32_t instrument, Side side) const {
-    if (levels_ == 0) return;
-    __builtin_prefetch(slot(instrument), 1);
-    const Word* words = level_words(instrument, side, 0);
-    const Word* end = level_words(instrument, side, levels_);
-    for (; words < end; words += cache_line / sizeof(Word)) __builtin_prefetch(words, 1);
+  void prefetch(std::uint32_t instrument) const {
+    const Word* words = slot(instrument);
+    for (std::size_t word = 0; word < stride_; word += cache_line / sizeof(Word)) prefetch_line_to_write(words + word);
   }
 
   std::size_t bytes() const { return words_.bytes(); }
 
  private:
   // Words of one slot: version, sequence, time, instrument sequence | status, counts; then for each side
-  // `levels_` triples of rank (of the price, see rank_of), quantity, orders.
+  // `levels_` triples of price, quantity, orders.
   static constexpr std::size_t word_version = 0;
   static constexpr std::size_t word_sequence = 1;
   static constexpr std::size_t word_time = 2;
@@ -137,20 +119,8 @@ class DepthViews {
     // Pairs with the last load in read(): the data words stored after this carry it along by their own release.
     version.store(version.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
   }
-  // The writer reads its own words: no other thread stores them.
-  static std::uint64_t own(const Word& word) { return word.load(std::memory_order_relaxed); }
-  // Data words: pairs with load_word.
-  static void store_word(Word& word, std::uint64_t value) { word.store(value, std::memory_order_release); }
-  // Pairs with store_word: what is loaded after it is not older.
+  // Pairs with the writer's store of the same word: what is loaded after it is not older.
   static std::uint64_t load_word(const Word& word) { return word.load(std::memory_order_acquire); }
-  static constexpr unsigned count_shift(Side side) { return unsigned{side == Side::ask} << 5; }
-  bool change_window(std::uint32_t instrument, Side side, std::int64_t rank, std::uint32_t place, bool present,
-                     const DepthLevel& level);
-  void set_count(std::uint32_t instrument, Side side, std::uint32_t count);
-  static void store_level(Word* words, std::int64_t rank, const DepthLevel& level);
-  static void copy_level(Word* to, const Word* from);
-  static void insert_level(Word* words, std::uint32_t place, std::uint32_t kept, std::int64_t rank,
-                           const DepthLevel& level);
   void copy_out(std::uint32_t instrument, std::uint32_t levels_wanted, Depth& out) const;
 
   static constexpr int attempts_max = 256;

@@ -69,7 +69,7 @@ class OrderTable {
   // Forgets every id: writes the whole table.
   void clear() { std::memset(static_cast<void*>(entries_.data()), 0, entries_.bytes()); }
 
-  void prefetch(std::uint64_t id) const { __builtin_prefetch(&entries_[home(hash_of(id))]); }
+  void prefetch(std::uint64_t id) const { prefetch_line(&entries_[home(hash_of(id))]); }
   // The slot that `id` probably has, by its hash alone, or no_index: to fetch its order ahead of time.
   std::uint32_t guess(std::uint64_t id) const {
     return find(id, [](std::uint32_t) { return true; });

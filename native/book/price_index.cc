@@ -65,17 +65,6 @@ std::uint32_t PriceIndex::descend(const SideIndex& side, std::int64_t rank, Path
   return node;
 }
 
-PriceIndex::Cursor PriceIndex::after(const SideIndex& side, std::int64_t rank) const {
-  if (side.height == 0) return {};
-  std::uint32_t leaf = near_leaf(side, rank);
-  if (leaf == no_index) leaf = descend(side, rank, nullptr);
-  const Node& node = nodes_[leaf];
-  std::uint32_t slot = count_below(node, rank);
-  if (slot < node.count && node.keys[slot] == rank) ++slot;
-  if (slot == node.count) return {node.next, 0};
-  return {leaf, slot};
-}
-
 void PriceIndex::insert_at(Node& node, std::uint32_t slot, std::int64_t key, std::uint32_t value) {
   std::copy_backward(node.keys + slot, node.keys + node.count, node.keys + node.count + 1);
   std::copy_backward(node.values + slot, node.values + node.count, node.values + node.count + 1);

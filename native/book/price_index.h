@@ -34,7 +34,7 @@ struct SideIndex {
 class PriceIndex {
  public:
   static constexpr std::uint32_t fanout = 15;
-  static constexpr std::uint32_t fill_min = 4;
+  static constexpr std::uint32_t fill_min = 6;
 
   struct alignas(cache_line) Node {
     std::uint32_t count;
@@ -84,8 +84,17 @@ class PriceIndex {
   }
 
   Cursor first(const SideIndex& side) const { return {side.first_leaf, 0}; }
-  // The first level whose rank is greater than `rank`.
-  Cursor after(const SideIndex& side, std::int64_t rank) const;
+  // The first level whose rank is not below `rank`, if it is among the first `places`; `place`: how many are before it.
+  // Walks the leaves: for places near the best.
+  Cursor at_least(const SideIndex& side, std::int64_t rank, std::uint32_t places, std::uint32_t& place) const {
+    std::uint32_t leaf = side.first_leaf;
+    for (place = 0; leaf != no_index && place < places; leaf = nodes_[leaf].next) {
+      const std::uint32_t below = count_below(nodes_[leaf], rank);
+      place += below;
+      if (below < nodes_[leaf].count) return {leaf, below};
+    }
+    return {};
+  }
   void advance(Cursor& cursor) const {
     const Node& node = nodes_[cursor.leaf];
     if (++cursor.slot == node.count) cursor = {node.next, 0};
@@ -96,14 +105,14 @@ class PriceIndex {
   void prefetch(const SideIndex& side) const {
     if (side.first_leaf == no_index) return;
     const auto* line = reinterpret_cast<const char*>(&nodes_[side.first_leaf]);
-    for (std::size_t offset = 0; offset < sizeof(Node); offset += cache_line) __builtin_prefetch(line + offset);
+    for (std::size_t offset = 0; offset < sizeof(Node); offset += cache_line) prefetch_line(line + offset);
   }
 
   std::size_t nodes_used() const { return nodes_used_; }
   std::size_t bytes() const { return nodes_.bytes(); }
 
  private:
-  // fill_min 4 and more below the root: 16 steps are past 2^32 levels.
+  // fill_min entries and more below the root: 16 steps are past 2^32 levels.
   static constexpr std::uint32_t height_max = 17;
   struct Path {
     std::uint32_t node[height_max];

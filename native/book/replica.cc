@@ -319,7 +319,7 @@ SnapshotRefusal Replica::finish_snapshot() {
   sequence_ = event_sequence_ = head_.sequence;
   position_ = head_.position;
   event_time_ns_ = head_.time_ns;
-  book_.end_snapshot(sequence_, event_time_ns_);
+  book_.end_event(sequence_, event_time_ns_);
   past_[sequence_ % past_max] = {sequence_, book_.digest()};
   missing_last_ = 0;
   std::fill(trust_.begin(), trust_.end(), Trust{});

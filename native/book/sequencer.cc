@@ -139,7 +139,10 @@ void Sequencer::fetch_ahead(Group& group) const {
     if (hint.slot != no_index) book_.prefetch_order(hint.slot);
   }
   for (std::size_t at = 0; at < add_count; ++at) {
-    book_.prefetch_side(group.hints[adds[at]].instrument, group.events[adds[at]]->side);
+    const InputEvent& event = *group.events[adds[at]];
+    const std::uint32_t instrument = group.hints[adds[at]].instrument;
+    book_.prefetch_side(instrument, event.side);
+    book_.prefetch_level_table(instrument, event.side, event.price);
   }
   for (std::size_t at = 0; at < other_count; ++at) {
     if (const std::uint32_t slot = group.hints[others[at]].slot; slot != no_index) book_.prefetch_level(slot);
@@ -147,7 +150,7 @@ void Sequencer::fetch_ahead(Group& group) const {
   for (std::size_t at = 0; at < add_count; ++at) {
     Hint& hint = group.hints[adds[at]];
     const InputEvent& event = *group.events[adds[at]];
-    hint.level = book_.find_level(hint.instrument, event.side, event.price);
+    hint.level = book_.guess_level(hint.instrument, event.side, event.price);
     book_.prefetch_level_itself(hint.level);
   }
   for (std::size_t at = 0; at < other_count; ++at) {
@@ -226,10 +229,9 @@ void Sequencer::replace(const InputEvent& event, const Hint& hint) {
   BookMessage removal = message_for(Kind::delete_order, slot);
   BookMessage addition{new_order_id, event.price,  event.quantity,       0, removal.instrument, 0,
                        Kind::add,    removal.side, flags::book_affecting};
-  // The number is needed before the outcome of the addition is known, so the removal is applied first and told
-  // together with it.
+  // The old order goes first, the new one may need its place; both are told when it is known whether the new one fits.
   book_.apply_to(slot, removal, next_sequence_);
-  const ApplyResult added = book_.check(addition);
+  const ApplyResult added = book_.add(addition, next_sequence_ + 1);
   if (added != ApplyResult::applied) {
     refuse(added);
     ++counters_.adds_lost;
@@ -238,7 +240,7 @@ void Sequencer::replace(const InputEvent& event, const Hint& hint) {
   removal.instrument_sequence = take_instrument_number(removal.instrument);
   sink_.on_book(removal, take_number(event), 0);
   if (added != ApplyResult::applied) return finish(event);
-  emit(book_.add(addition, next_sequence_), addition, event, 0);
+  emit(added, addition, event, 0);
 }
 
 void Sequencer::status(const InputEvent& event, std::uint32_t instrument) {

@@ -74,10 +74,17 @@ class Sequencer {
     Hint hints[group_max];
   };
 
-  // Takes one event; `extension` is its second cell where it has one.
-  void apply(const ingest::InputEvent& event, const ingest::InputCell* extension) { apply(event, extension, Hint()); }
+  // Takes one event, and publishes the depth views; `extension` is its second cell where it has one.
+  void apply(const ingest::InputEvent& event, const ingest::InputCell* extension) {
+    apply(event, extension, Hint());
+    end_batch();
+  }
+  // The same within a batch: what many of its events have changed is published once, by end_batch().
   void apply(const ingest::InputEvent& event, const ingest::InputCell* extension, const Hint& hint);
+  void end_batch() { book_.publish_views(); }
 
+  // Whether fetch_ahead() would do no good; see Book::fits_cache().
+  bool fits_cache() const { return book_.fits_cache(); }
   // Fetches into the cache what apply() of the group's events will touch, and sets their hints.
   void fetch_ahead(Group& group) const;
 
@@ -110,7 +117,7 @@ class Sequencer {
   Stamp take_number(const ingest::InputEvent& event);
   std::uint32_t take_instrument_number(std::uint32_t instrument);
   void refuse(ApplyResult reason) { ++counters_.refused[static_cast<std::size_t>(reason)]; }
-  void finish(const ingest::InputEvent& event) { book_.end_event(next_sequence_ - 1, event.time_ns); }
+  void finish(const ingest::InputEvent& event) { book_.close_event(next_sequence_ - 1, event.time_ns); }
 
   Book& book_;
   MessageSink& sink_;

@@ -100,16 +100,16 @@ TEST(auditOfTheViewNoticesPlantedDamage) {
   const book::DepthLevel wrong{100, 61, 3};
   const book::DepthLevel right{100, 60, 3};
   views.open(1);
-  views.update(1, Side::bid, wrong);
+  views.put(1, Side::bid, 0, wrong);
   CHECK_EQUAL(audit_view(*book, 1), "view cannot be read");
   views.close(1);
   CHECK_EQUAL(audit_view(*book, 1), "view differs at rank 0");
   views.open(1);
-  views.update(1, Side::bid, right);
+  views.put(1, Side::bid, 0, right);
   views.close(1);
   CHECK_EQUAL(audit_view(*book, 1), "");
   views.open(1);
-  views.update(1, Side::bid, {99, 0, 0});
+  views.set_counts(1, 0, 0);
   views.close(1);
   CHECK_EQUAL(audit_view(*book, 1), "view has another count");
 }

@@ -251,7 +251,54 @@ TEST(viewIsRefilledFromBehindItsWindow) {
   CHECK(prices() == (Prices{9, 10}));
 }
 
-// An event of more changes than are noted one by one makes the view anew.
+// Events close one by one; what they did is published together, each view as its instrument's own last event left it.
+TEST(viewsOfABatchShowEachInstrumentsLastEvent) {
+  constexpr std::uint32_t instruments = 4;
+  Book book(limits_of(1'000, 0));
+  Random random(seed());
+  std::uint64_t last_event[instruments + 1] = {};
+  std::uint64_t published[instruments + 1] = {};
+  std::uint64_t sequence = 0;
+  for (std::uint64_t batch = 0; batch < work(2'000); ++batch) {
+    const std::uint64_t events = random.below(12);
+    for (std::uint64_t event = 0; event < events; ++event) {
+      const std::uint64_t messages = random.chance(1, 4) ? 3 : 1;
+      std::uint32_t touched[3] = {};
+      for (std::uint64_t count = 0; count < messages; ++count) {
+        const std::uint64_t id = random.below(60) + 1;
+        const auto instrument = static_cast<std::uint32_t>(id % instruments) + 1;
+        const Side side = id % 3 == 0 ? Side::bid : Side::ask;
+        const auto price = static_cast<std::int64_t>(random.below(12));
+        const bool live = book.find(id) != book::no_index;
+        const BookMessage message = live ? delete_order(id, instrument, side) : add(id, instrument, side, price, id);
+        REQUIRE(book.apply(message, ++sequence) == ApplyResult::applied);
+        book.set_instrument_sequence(instrument, static_cast<std::uint32_t>(sequence));
+        touched[count] = instrument;
+      }
+      book.close_event(sequence, static_cast<std::int64_t>(2 * sequence));
+      for (std::uint64_t count = 0; count < messages; ++count) last_event[touched[count]] = sequence;
+    }
+    // Such as a trade: it takes a number and leaves the view alone.
+    const std::uint32_t numbered = book.instrument_sequence(1);
+    book.set_instrument_sequence(1, numbered + 1'000);
+    Depth depth;
+    for (std::uint32_t instrument = 1; instrument <= instruments; ++instrument) {
+      REQUIRE(book.views().read(instrument, 3, depth) == DepthRead::ok);
+      CHECK_EQUAL(depth.sequence, published[instrument]);
+    }
+    book.publish_views();
+    book.set_instrument_sequence(1, numbered);
+    for (std::uint32_t instrument = 1; instrument <= instruments; ++instrument) {
+      published[instrument] = last_event[instrument];
+      REQUIRE(book.views().read(instrument, 3, depth) == DepthRead::ok);
+      CHECK_EQUAL(depth.sequence, published[instrument]);
+      CHECK_EQUAL(depth.event_time_ns, static_cast<std::int64_t>(2 * published[instrument]));
+      CHECK_EQUAL(depth.instrument_sequence, book.instrument_sequence(instrument));
+      CHECK_EQUAL(audit_view(book, instrument), "");
+    }
+  }
+}
+
 TEST(viewIsRightAfterAnEventOfManyChanges) {
   Book book(limits_of(1'000, 0));
   Numbered apply(book);

@@ -35,46 +35,25 @@ DepthLevel level_at(std::int64_t price) {
 
 using Prices = std::vector<std::int64_t>;
 
-void set(DepthViews& views, std::uint32_t instrument, Side side, std::int64_t price) {
-  CHECK(!views.update(instrument, side, level_at(price)));
-}
-// True when the caller has to fill a full window up.
-bool remove(DepthViews& views, std::uint32_t instrument, Side side, std::int64_t price) {
-  return views.update(instrument, side, {price, 0, 0});
-}
-
-TEST(viewKeepsLevelsBestFirstAndPushesTheWorstOut) {
+TEST(viewShowsWhatWasPutIntoIt) {
   for (const Side side : {Side::bid, Side::ask}) {
     DepthViews views(2, 3, false);
-    const bool bid = side == Side::bid;
+    const auto set_count = [&](std::uint32_t count) {
+      views.set_counts(1, side == Side::bid ? count : 0, side == Side::bid ? 0 : count);
+    };
     views.open(1);
-    for (const std::int64_t price : {5, 3, 7}) set(views, 1, side, price);
+    for (std::uint32_t place = 0; place < 3; ++place) views.put(1, side, place, level_at(7 - std::int64_t{place}));
+    set_count(3);
     views.close(1);
-    CHECK(prices(views, side) == (bid ? Prices{7, 5, 3} : Prices{3, 5, 7}));
-    CHECK(prices(views, bid ? Side::ask : Side::bid).empty());
-    CHECK_EQUAL(views.worst_price(1, side), bid ? 3 : 7);
-    CHECK_EQUAL(views.count(1, side), 3U);
+    CHECK(prices(views, side) == (Prices{7, 6, 5}));
+    CHECK(prices(views, side == Side::bid ? Side::ask : Side::bid).empty());
     views.open(1);
-    set(views, 1, side, 6);
+    views.put(1, side, 1, level_at(4));
+    set_count(2);
     views.close(1);
-    CHECK(prices(views, side) == (bid ? Prices{7, 6, 5} : Prices{3, 5, 6}));
+    CHECK(prices(views, side) == (Prices{7, 4}));
     views.open(1);
-    set(views, 1, side, bid ? 1 : 9);     // worse than the whole window
-    set(views, 1, side, 6);               // again
-    CHECK(!remove(views, 1, side, 4));    // not there, between others
-    CHECK(!remove(views, 1, side, 100));  // not there, at an end
-    CHECK(!remove(views, 1, side, -100));
-    CHECK(remove(views, 1, side, 5));  // from a full window: the caller fills it up
-    views.append(1, side, level_at(bid ? 2 : 8));
-    views.close(1);
-    CHECK(prices(views, side) == (bid ? Prices{7, 6, 2} : Prices{3, 6, 8}));
-    views.open(1);
-    CHECK(remove(views, 1, side, bid ? 7 : 3));
-    CHECK(!remove(views, 1, side, 6));  // the window was not full
-    views.close(1);
-    CHECK(prices(views, side) == (bid ? Prices{2} : Prices{8}));
-    views.open(1);
-    views.clear_side(1, side);
+    set_count(0);
     views.close(1);
     CHECK(prices(views, side).empty());
   }
@@ -83,10 +62,9 @@ TEST(viewKeepsLevelsBestFirstAndPushesTheWorstOut) {
 TEST(viewGivesAtMostTheLevelsWanted) {
   DepthViews views(1, 64, false);
   views.open(1);
-  for (std::int64_t price = 1; price <= 70; ++price) {
-    set(views, 1, Side::bid, price);
-    if (price <= 2) set(views, 1, Side::ask, price);
-  }
+  for (std::uint32_t place = 0; place < 64; ++place) views.put(1, Side::bid, place, level_at(70 - std::int64_t{place}));
+  for (std::uint32_t place = 0; place < 2; ++place) views.put(1, Side::ask, place, level_at(std::int64_t{place} + 71));
+  views.set_counts(1, 64, 2);
   views.set_header(1, 11, -12, 13, TradingStatus::quotation_only);
   views.close(1);
   Depth depth;
@@ -107,9 +85,10 @@ TEST(viewsOfOtherInstrumentsStayApart) {
   DepthViews views(3, 2, false);
   for (std::uint32_t instrument = 0; instrument <= 3; ++instrument) {
     views.open(instrument);
-    set(views, instrument, Side::bid, instrument + 1);
-    set(views, instrument, Side::ask, instrument + 11);
-    set(views, instrument, Side::ask, instrument + 12);
+    views.put(instrument, Side::bid, 0, level_at(instrument + 1));
+    views.put(instrument, Side::ask, 0, level_at(instrument + 11));
+    views.put(instrument, Side::ask, 1, level_at(instrument + 12));
+    views.set_counts(instrument, 1, 2);
     views.set_header(instrument, instrument, 0, 0xffffffffU, TradingStatus::unknown);
     views.close(instrument);
   }

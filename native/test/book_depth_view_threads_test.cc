@@ -66,12 +66,12 @@ void write_state(DepthViews& views, std::uint32_t instrument, std::uint64_t sequ
   views.open<order>(instrument);
   for (std::size_t side = 0; side < 2; ++side) {
     const Side which = side == 0 ? Side::bid : Side::ask;
-    views.clear_side(instrument, which);
     for (std::uint32_t rank = 0; rank < count_at(sequence, side); ++rank) {
       const std::uint64_t quantity = quantity_at(sequence, side, rank);
-      views.append(instrument, which, {price_at(sequence, side, rank), quantity, quantity ^ 0x5555});
+      views.put(instrument, which, rank, {price_at(sequence, side, rank), quantity, quantity ^ 0x5555});
     }
   }
+  views.set_counts(instrument, count_at(sequence, 0), count_at(sequence, 1));
   views.set_header(instrument, sequence, static_cast<std::int64_t>(sequence * 3), static_cast<std::uint32_t>(sequence),
                    static_cast<TradingStatus>(sequence % 5));
   views.close<order>(instrument);
@@ -163,8 +163,8 @@ TEST(fourReadersNeverSeeATornState) {
 }
 
 // Two orders on each side of each book, moved and resized by messages: all figures of a state follow from the number
-// of its last message. Each event has eight messages, so that views are changed by many touches, and some end in 24,
-// so that they are made anew.
+// of its last message. Each event has four messages, and some have 24, so that levels of
+// the same view come and go many times before it is published.
 class BookWriter {
  public:
   static constexpr std::uint32_t instruments = 2;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <iterator>
 #include <limits>
 #include <map>
 #include <numeric>
@@ -42,10 +43,14 @@ class Pair {
   bool agrees_at(std::int64_t rank) const {
     const auto found = model_.find(rank);
     if (index_.find(side_, rank) != (found == model_.end() ? no_index : found->second)) return false;
-    const auto next = model_.upper_bound(rank);
-    const PriceIndex::Cursor cursor = index_.after(side_, rank);
-    if (next == model_.end()) return cursor.leaf == no_index;
-    return cursor.leaf != no_index && index_.rank_at(cursor) == next->first && index_.level_at(cursor) == next->second;
+    constexpr std::uint32_t places = 40;
+    const auto next = model_.lower_bound(rank);
+    const auto before = static_cast<std::uint32_t>(std::distance(model_.begin(), next));
+    std::uint32_t place = 0;
+    const PriceIndex::Cursor cursor = index_.at_least(side_, rank, places, place);
+    if (next == model_.end() || before >= places) return cursor.leaf == no_index || place >= places;
+    return cursor.leaf != no_index && place == before && index_.rank_at(cursor) == next->first &&
+           index_.level_at(cursor) == next->second;
   }
   bool agrees_in_order() const {
     if (side_.levels != model_.size()) return false;
@@ -114,7 +119,9 @@ TEST(priceIndexAnswersForAnEmptySide) {
   const SideIndex side;
   CHECK_EQUAL(index.find(side, 0), no_index);
   CHECK_EQUAL(index.first(side).leaf, no_index);
-  CHECK_EQUAL(index.after(side, rank_min).leaf, no_index);
+  std::uint32_t place = 1;
+  CHECK_EQUAL(index.at_least(side, rank_min, 10, place).leaf, no_index);
+  CHECK_EQUAL(place, 0U);
   CHECK_EQUAL(index.nodes_used(), 0U);
 }
 

@@ -88,7 +88,7 @@ std::string PacketConsumer::audit() const {
   book::Depth depth;
   for (std::uint32_t instrument = 1; instrument <= instruments_max; ++instrument) {
     if (book_.views().read(instrument, 4, depth) != book::DepthRead::ok) return "a view cannot be read";
-    if (book_.instrument(instrument).dirty) continue;
+    if (book_.instrument(instrument).change != book::no_index) continue;
     if (std::string fault = book::audit_view(book_, instrument); !fault.empty()) return fault;
   }
   return {};

@@ -11,10 +11,10 @@ int main(int count, char** arguments) {
   constexpr struct {
     const char* name;
     int (*run)(Options&);
-  } programs[] = {{"book_replay", book_replay},     {"core_round_trip", core_round_trip},
-                  {"packet_encode", packet_encode}, {"ring_broadcast", ring_broadcast},
-                  {"snapshot_take", snapshot_take}, {"live_listen", live_listen},
-                  {"feed_line", feed_line}};
+  } programs[] = {{"book_memory", book_memory},         {"book_replay", book_replay},
+                  {"core_round_trip", core_round_trip}, {"packet_encode", packet_encode},
+                  {"ring_broadcast", ring_broadcast},   {"snapshot_take", snapshot_take},
+                  {"live_listen", live_listen},         {"feed_line", feed_line}};
   try {
     for (const auto& program : programs) {
       if (count < 2 || std::strcmp(arguments[1], program.name) != 0) continue;
@@ -26,7 +26,7 @@ int main(int count, char** arguments) {
     return 2;
   }
   std::fprintf(stderr,
-               "depthcast_perf: expected book_replay, core_round_trip, packet_encode, ring_broadcast, snapshot_take, "
-               "live_listen or feed_line\n");
+               "depthcast_perf: expected book_memory, book_replay, core_round_trip, packet_encode, ring_broadcast, "
+               "snapshot_take, live_listen or feed_line\n");
   return 2;
 }

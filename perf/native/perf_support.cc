@@ -91,14 +91,22 @@ std::vector<std::uint8_t> load_itch(Options& options, const ItchDefaults& defaul
   return bytes;
 }
 
-std::uint64_t huge_page_bytes() {
+namespace {
+
+std::uint64_t rollup_bytes(const std::string& name) {
   std::ifstream stream("/proc/self/smaps_rollup");
   std::string word;
   while (stream >> word) {
     std::uint64_t kibibytes = 0;
-    if (word == "AnonHugePages:" && stream >> kibibytes) return kibibytes << 10;
+    if (word == name && stream >> kibibytes) return kibibytes << 10;
   }
   return 0;
 }
+
+}  // namespace
+
+std::uint64_t huge_page_bytes() { return rollup_bytes("AnonHugePages:"); }
+
+std::uint64_t resident_bytes() { return rollup_bytes("Rss:"); }
 
 }  // namespace depthcast::perf

@@ -66,6 +66,10 @@ std::vector<std::uint8_t> load_itch(Options& options, const ItchDefaults& defaul
 // Memory of this process that stands in huge pages just now.
 std::uint64_t huge_page_bytes();
 
+// Memory of this process that stands in RAM just now.
+std::uint64_t resident_bytes();
+
+int book_memory(Options& options);
 int book_replay(Options& options);
 int core_round_trip(Options& options);
 int packet_encode(Options& options);
