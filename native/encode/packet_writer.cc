@@ -42,6 +42,7 @@ PacketWriter::PacketWriter(const PacketOptions& options, PacketSink& sink)
   definitions_.resize(definitions_max_);
   details_.resize(bytes / detail_bytes);
   steps_.resize(bytes);
+  padding_credit_ = padding_datagrams_max * bytes;
   offsets_.resize(definitions_max_);
 }
 
@@ -52,7 +53,7 @@ std::uint32_t PacketWriter::make_room(wire::Payload payload, std::size_t bytes, 
     const std::int64_t offset = stamp.time_ns - base_time_ns_;
     if (full || payload != payload_ || step > std::numeric_limits<std::uint8_t>::max() || offset < 0 ||
         offset > std::numeric_limits<std::uint32_t>::max()) {
-      close(full || bulk_);
+      close(full || (bulk_ && may_pad()));
     }
   }
   if (count_ == 0) {
@@ -71,6 +72,14 @@ std::uint32_t PacketWriter::make_room(wire::Payload payload, std::size_t bytes, 
   last_position_ = stamp.position;
   bytes_ += bytes;
   return static_cast<std::uint32_t>(stamp.time_ns - base_time_ns_);
+}
+
+// Padding stays below a quarter of what is sent, however often the payload's kind changes.
+bool PacketWriter::may_pad() {
+  const std::size_t padding = options_.datagram_bytes - std::min(bytes_, options_.datagram_bytes);
+  if (padding > padding_credit_) return false;
+  padding_credit_ -= padding;
+  return true;
 }
 
 void PacketWriter::on_book(const BookMessage& message, const book::Stamp& stamp, std::uint64_t detail) {
@@ -109,6 +118,7 @@ flatbuffers::Offset<wire::Definition> PacketWriter::create(const PendingDefiniti
 }
 
 void PacketWriter::close(bool full) {
+  padding_credit_ = std::min(padding_credit_ + bytes_ / 4, padding_datagrams_max * options_.datagram_bytes);
   builder_.Clear();
   flatbuffers::Offset<void> payload = 0;
   switch (payload_) {

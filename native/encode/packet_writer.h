@@ -46,7 +46,8 @@ class PacketWriter final : public book::MessageSink {
   // CLOCK_REALTIME, set once for each batch: the send time of the packets cut from now on.
   void set_send_time(std::int64_t now_ns) { send_time_ns_ = now_ns; }
   // More waits behind this batch: a packet that is cut within it because the payload's kind changes is padded like a
-  // full one, so that the whole batch goes to the kernel as one segmented buffer. A call costs more than the bytes do.
+  // full one, so that the whole batch goes to the kernel as one segmented buffer. A call costs more than the bytes do,
+  // as long as they are not many: padding is at most a quarter of what is sent.
   void set_bulk(bool bulk) { bulk_ = bulk; }
 
   void on_book(const BookMessage& message, const book::Stamp& stamp, std::uint64_t detail) override;
@@ -82,6 +83,7 @@ class PacketWriter final : public book::MessageSink {
   };
 
   // Opens or goes on with a packet of that payload, so that one message of `bytes` fits. Returns its time offset.
+  bool may_pad();
   std::uint32_t make_room(wire::Payload payload, std::size_t bytes, const book::Stamp& stamp);
   void close(bool full);
   void finish(wire::Payload type, flatbuffers::Offset<void> payload, std::uint64_t first_sequence, std::uint32_t count,
@@ -113,6 +115,8 @@ class PacketWriter final : public book::MessageSink {
 
   std::int64_t send_time_ns_ = 0;
   bool bulk_ = false;
+  static constexpr std::size_t padding_datagrams_max = 8;
+  std::size_t padding_credit_ = 0;  // bytes
   std::uint64_t packets_ = 0;
 };
 

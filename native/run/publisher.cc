@@ -286,10 +286,9 @@ void Publisher::join() {
 bool Publisher::followers_need_time(std::int64_t now_ns) {
   const auto* header = static_cast<const RingHeader*>(ring_memory_.data());
   const std::uint64_t tail = header->tail.load(std::memory_order_relaxed);  // a figure only
-  // What the input ring holds already comes on top: a cell makes at most about its own size.
-  const std::uint64_t waiting = input_.capacity() * sizeof(ingest::InputCell);
-  const std::uint64_t half = header->capacity / 2;
-  return patience_.waits(followers_.slowest(), tail, half > waiting ? half - waiting : header->capacity / 16, now_ns);
+  // What the input ring holds comes on top: a cell makes at most about its own size, and padding a quarter of that.
+  const std::uint64_t waiting = input_.size() * sizeof(ingest::InputCell) * 5 / 4;
+  return patience_.waits(followers_.slowest(), tail + waiting, header->capacity / 2, now_ns);
 }
 
 bool Publisher::take_definition(PublishedDefinition& definition) {

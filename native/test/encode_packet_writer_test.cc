@@ -123,6 +123,24 @@ TEST(packetsCutWithinABulkAreAsLongAsFullOnes) {
   CHECK(lengths_of(true) == (std::vector<std::size_t>{1'400, 1'400, cut[2]}));
 }
 
+TEST(packetsOfABulkAreNotMostlyPadding) {
+  PacketCollector collector;
+  PacketWriter writer(options_of(1'400), collector);
+  writer.set_bulk(true);
+  for (std::uint64_t sequence = 1; sequence <= 2'000; ++sequence) {
+    if (sequence % 2 == 0) {
+      writer.on_trade(trade_of(sequence), stamp_at(sequence));
+    } else {
+      writer.on_book(add(sequence, 1, Side::bid, 5, 6), stamp_at(sequence), 0);
+    }
+  }
+  writer.flush();
+  std::size_t padded = 0;
+  for (const PacketCollector::Packet& packet : collector.packets) padded += packet.bytes.size() == 1'400 ? 1 : 0;
+  REQUIRE_EQUAL(collector.packets.size(), 2'000U);
+  CHECK(padded >= 8 && padded < 150);
+}
+
 TEST(packetIsCutWhenTheTimeGoesBackOrFarAhead) {
   const auto packets_of = [](std::int64_t first, std::int64_t second) {
     PacketCollector collector;
