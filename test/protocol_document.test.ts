@@ -1,19 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
+import { mix64 } from './mix64.js';
 
 const text = readFileSync(join(import.meta.dirname ?? 'test', '..', 'docs', 'protocol.md'), 'utf8');
-const mask = (1n << 64n) - 1n;
-
-/** Written from docs/protocol.md alone. */
-function mix64(value: bigint): bigint {
-  let x = value & mask;
-  x ^= x >> 33n;
-  x = (x * 0xff51afd7ed558ccdn) & mask;
-  x ^= x >> 33n;
-  x = (x * 0xc4ceb9fe1a85ec53n) & mask;
-  return x ^ (x >> 33n);
-}
 
 /** Rows of numbers of the tables with `columns` columns behind the marker. */
 function rows(columns: number): string[][] {

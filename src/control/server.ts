@@ -93,24 +93,7 @@ export class ControlServer extends EventEmitter<ControlServerEvents> {
     );
     const host = this.#url.hostname.replace(/^\[(.*)\]$/, '$1');
     const wanted = Number(this.#url.port || 80);
-    await new Promise<void>((resolve, reject) => {
-      // The declared types lack the form with a host and options; the binary has it.
-      const listen = app.listen.bind(app) as unknown as (
-        host: string,
-        port: number,
-        options: number,
-        done: (socket: Parameters<typeof uws.us_socket_local_port>[0] | false) => void,
-      ) => void;
-      listen(host, wanted, uws.listen_exclusive, (socket) => {
-        if (socket === false) {
-          app.close();
-          reject(new Error(`the control service cannot listen on ${host}:${wanted}: the address is taken or not ours`));
-          return;
-        }
-        this.#port = uws.us_socket_local_port(socket);
-        resolve();
-      });
-    });
+    this.#port = await uws.listenOn(app, 'the control service', host, wanted, false);
     this.#app = app;
     if (!isMainThread) process.once('exit', this.#onExit);
     this.#timer = setInterval(() => this.#expire(), expire_every_ms);

@@ -2,13 +2,13 @@
 import { setImmediate as soon } from 'node:timers';
 import { isMainThread } from 'node:worker_threads';
 import type { NativeGateway } from '../native.js';
-import type { HttpRequest, HttpResponse, TemplatedApp, us_socket_context_t, WebSocket } from '../uws.js';
+import type { HttpRequest, HttpResponse, TemplatedApp, us_socket_context_t } from '../uws.js';
+import { refuseUpgrade, serverSocket, upgrade } from '../uws_socket.js';
 import { close_codes, gateway_path, text_bytes_max } from './protocol.js';
 import {
   type GatewayAccess,
   type GatewayCounters,
   type GatewaySession,
-  type GatewaySocket,
   GatewayState,
   type GatewayStateOptions,
 } from './session_state.js';
@@ -95,24 +95,7 @@ export class GatewayServer {
       tls === undefined ? uws.App() : uws.SSLApp({ key_file_name: tls.keyFile, cert_file_name: tls.certificateFile });
     this.#addFeed(app);
     this.#addRoutes?.(app);
-    await new Promise<void>((resolve, reject) => {
-      // The declared types lack the form with a host and options; the binary has it.
-      const listen = app.listen.bind(app) as unknown as (
-        host: string,
-        port: number,
-        options: number,
-        done: (socket: Parameters<typeof uws.us_socket_local_port>[0] | false) => void,
-      ) => void;
-      listen(host, port, shared ? 0 : uws.listen_exclusive, (socket) => {
-        if (socket === false) {
-          app.close();
-          reject(new Error(`the gateway cannot listen on ${host}:${port}: the address is taken or not ours`));
-          return;
-        }
-        this.#port = uws.us_socket_local_port(socket);
-        resolve();
-      });
-    });
+    this.#port = await uws.listenOn(app, 'the gateway', host, port, shared);
     this.#app = app;
     if (!isMainThread) process.once('exit', this.#onExit);
     this.#tick = setInterval(() => this.#state.tick(performance.now()), tick_every_ms);
@@ -151,7 +134,9 @@ export class GatewayServer {
       upgrade: (response, request, context) => this.#upgrade(response, request, context),
       open: (socket) => {
         const data = socket.getUserData();
-        data.session = this.#closed ? undefined : this.#state.opened(socketOf(socket), data.address, performance.now());
+        data.session = this.#closed
+          ? undefined
+          : this.#state.opened(serverSocket(socket), data.address, performance.now());
         if (data.session === undefined) socket.end(close_codes.too_many, 'too many clients');
       },
       message: (socket, message, isBinary) => {
@@ -175,34 +160,13 @@ export class GatewayServer {
   #upgrade(response: HttpResponse, request: HttpRequest, context: us_socket_context_t): void {
     const refused = this.#closed ? 'the gateway ends' : this.#refused(request);
     if (refused !== undefined) {
-      response.cork(() => {
-        response
-          .writeStatus(this.#closed ? '503 Service Unavailable' : '403 Forbidden')
-          .writeHeader('content-type', 'application/json')
-          .end(JSON.stringify({ error: refused }));
-      });
+      refuseUpgrade(response, this.#closed ? '503 Service Unavailable' : '403 Forbidden', refused);
       return;
     }
     const data: SocketData = {
       session: undefined,
       address: Buffer.from(response.getRemoteAddressAsText()).toString('utf8'),
     };
-    response.upgrade(
-      data,
-      request.getHeader('sec-websocket-key'),
-      request.getHeader('sec-websocket-protocol'),
-      request.getHeader('sec-websocket-extensions'),
-      context,
-    );
+    upgrade(response, request, context, data);
   }
-}
-
-// GatewayState uses a socket no more once it was told that it is closed.
-function socketOf(socket: WebSocket<SocketData>): GatewaySocket {
-  return {
-    sendText: (text) => void socket.send(text),
-    sendFrame: (frame) => void socket.send(frame as Uint8Array<ArrayBuffer>, true),
-    buffered: () => socket.getBufferedAmount(),
-    end: (code, reason) => void socket.end(code, reason),
-  };
 }

@@ -3,6 +3,7 @@
  * channel and who may have what are passed in as interfaces, time in ms. docs/gateway.md.
  */
 import type { NativeDefinition, NativeGateway, NativeGatewayRequest } from '../native.js';
+import type { ServerSocket } from '../uws_socket.js';
 import {
   type ChangeMessage,
   type ClientMessage,
@@ -31,15 +32,6 @@ const frames_per_visit = 4;
 const frame_bytes = 65_536;
 const default_levels = 10;
 const default_interval_ms = 100;
-
-export interface GatewaySocket {
-  sendText(text: string): void;
-  /** The bytes are not ours after the call. */
-  sendFrame(frame: Uint8Array): void;
-  /** Bytes that wait for the network. */
-  buffered(): number;
-  end(code: number, reason: string): void;
-}
 
 /** What somebody may have; made from a login. */
 export interface Grant {
@@ -113,7 +105,7 @@ export class GatewaySession {
   refilled_ms: number;
 
   constructor(
-    readonly socket: GatewaySocket,
+    readonly socket: ServerSocket,
     readonly address: string,
     readonly opened_ms: number,
     allowance: number,
@@ -170,7 +162,7 @@ export class GatewayState {
   }
 
   /** Undefined where there are too many: the socket must be closed then. */
-  opened(socket: GatewaySocket, address: string, now_ms: number): GatewaySession | undefined {
+  opened(socket: ServerSocket, address: string, now_ms: number): GatewaySession | undefined {
     if (this.#sessions.size >= this.#options.sessionsMax) {
       this.counters.sessionsRefused++;
       return undefined;

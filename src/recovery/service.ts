@@ -3,12 +3,12 @@ import { setImmediate as soon } from 'node:timers';
 import type { AddRoutes } from '../control/server.js';
 import type { NativeSnapshot } from '../native.js';
 import type { HttpRequest, HttpResponse, us_socket_context_t, WebSocket } from '../uws.js';
+import { refuseUpgrade, serverSocket, upgrade } from '../uws_socket.js';
 import { close_codes, frame_bytes_max, recovery_path, text_bytes_max } from './protocol.js';
 import {
   type ArchiveSource,
   type RecoveryClient,
   type RecoveryCounters,
-  type RecoverySocket,
   RecoveryState,
   type RecoveryStateOptions,
   socket_buffered_max,
@@ -103,7 +103,7 @@ export class RecoveryService {
 
   #opened(socket: WebSocket<SocketData>): void {
     const data = socket.getUserData();
-    data.client = this.#closed ? undefined : this.#state?.opened(socketOf(socket), performance.now());
+    data.client = this.#closed ? undefined : this.#state?.opened(serverSocket(socket), performance.now());
     if (data.client === undefined) socket.end(close_codes.too_many, 'too many clients');
   }
 
@@ -132,36 +132,9 @@ export class RecoveryService {
     context: us_socket_context_t,
     refused: string | undefined,
   ): void {
-    if (refused !== undefined) refuse(response, '403 Forbidden', refused);
+    if (refused !== undefined) refuseUpgrade(response, '403 Forbidden', refused);
     else if (this.#state === undefined || this.#closed)
-      refuse(response, '503 Service Unavailable', 'the service is not ready yet');
-    else upgrade(response, request, context);
+      refuseUpgrade(response, '503 Service Unavailable', 'the service is not ready yet');
+    else upgrade<SocketData>(response, request, context, { client: undefined });
   }
-}
-
-function refuse(response: HttpResponse, status: string, error: string): void {
-  response.cork(() => {
-    response.writeStatus(status).writeHeader('content-type', 'application/json').end(JSON.stringify({ error }));
-  });
-}
-
-function upgrade(response: HttpResponse, request: HttpRequest, context: us_socket_context_t): void {
-  const data: SocketData = { client: undefined };
-  response.upgrade(
-    data,
-    request.getHeader('sec-websocket-key'),
-    request.getHeader('sec-websocket-protocol'),
-    request.getHeader('sec-websocket-extensions'),
-    context,
-  );
-}
-
-// RecoveryState uses a socket no more once it was told that it is closed.
-function socketOf(socket: WebSocket<SocketData>): RecoverySocket {
-  return {
-    sendText: (text) => void socket.send(text),
-    sendFrame: (frame) => void socket.send(frame as Uint8Array<ArrayBuffer>, true),
-    buffered: () => socket.getBufferedAmount(),
-    end: (code, reason) => void socket.end(code, reason),
-  };
 }

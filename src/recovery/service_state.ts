@@ -4,6 +4,7 @@
  */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { NativeRecovery, NativeSnapshot } from '../native.js';
+import type { ServerSocket } from '../uws_socket.js';
 import {
   type ClientMessage,
   clientMessage,
@@ -56,14 +57,6 @@ const slices_per_turn = 8;
 const looks_per_turn = 128;
 /** When nobody can have anything now: look again then. */
 const starved_ms = 5;
-
-export interface RecoverySocket {
-  sendText(text: string): void;
-  sendFrame(frame: Uint8Array): void;
-  /** Bytes that wait for the network. */
-  buffered(): number;
-  end(code: number, reason: string): void;
-}
 
 export type ArchiveSource = Pick<
   NativeRecovery,
@@ -130,7 +123,7 @@ interface SnapshotJob extends Job {
 
 /** One socket's state; only RecoveryState looks into it. */
 export class RecoveryClient {
-  readonly socket: RecoverySocket;
+  readonly socket: ServerSocket;
   readonly bucket: TokenBucket;
   readonly jobs = new Map<number, RetransmitJob | SnapshotJob>();
   readonly opened_ms: number;
@@ -141,7 +134,7 @@ export class RecoveryClient {
   progress_ms: number;
   invalid = 0;
 
-  constructor(socket: RecoverySocket, bucket: TokenBucket, now_ms: number) {
+  constructor(socket: ServerSocket, bucket: TokenBucket, now_ms: number) {
     this.socket = socket;
     this.bucket = bucket;
     this.opened_ms = now_ms;
@@ -213,7 +206,7 @@ export class RecoveryState {
   }
 
   /** Undefined where there are too many: the socket must be closed then. */
-  opened(socket: RecoverySocket, now_ms: number): RecoveryClient | undefined {
+  opened(socket: ServerSocket, now_ms: number): RecoveryClient | undefined {
     if (this.#clients.size >= this.#options.clientsMax) {
       this.counters.clientsRefused++;
       return undefined;

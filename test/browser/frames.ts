@@ -12,17 +12,7 @@ import {
 } from '../../src/generated/gateway.js';
 import { BookMessage, Packet, Payload, SnapshotOrders } from '../../src/generated/wire.js';
 import { type BookMessageFields, seal } from '../faults/packets.js';
-
-const mask = (1n << 64n) - 1n;
-
-function mix64(value: bigint): bigint {
-  let x = value & mask;
-  x ^= x >> 33n;
-  x = (x * 0xff51afd7ed558ccdn) & mask;
-  x ^= x >> 33n;
-  x = (x * 0xc4ceb9fe1a85ec53n) & mask;
-  return x ^ (x >> 33n);
-}
+import { mix64 } from '../mix64.js';
 
 export interface LevelFields {
   price: bigint;

@@ -1,51 +1,14 @@
 /** The browser's client against the gateway itself, on a live simulated feed. */
-import { join } from 'node:path';
 import t from 'tap';
 import { WebSocket } from 'ws';
 import { GatewayClient, type SocketLike } from '../../src/browser/index.js';
 import type { ServeOptionsInput } from '../../src/config.js';
-import { Distributor } from '../../src/distributor.js';
-import { GatewayServer } from '../../src/gateway/server.js';
-import type { GatewayAccess } from '../../src/gateway/session_state.js';
-import { addon } from '../../src/native.js';
-import { nativeLimits } from '../../src/native_limits.js';
-import { limits, until } from '../channel.js';
+import { until } from '../channel.js';
 import type { Test } from '../data.js';
-import { linePair } from '../faults/lines.js';
+import { gatewayOn } from '../gateway/gateway_on.js';
 
 async function open(t: Test, number: number, given: ServeOptionsInput) {
-  const ringPath = join(t.testdir(), 'ring');
-  const { A: lineA, B: lineB } = linePair(number);
-  const distributor = new Distributor({ lineA, lineB, control: null, limits, ...given, ring: { path: ringPath } });
-  t.teardown(() => distributor.close());
-  await distributor.start();
-  const { channel, limits: bounds } = distributor.options;
-  const native = new addon.Gateway({
-    ...nativeLimits(bounds),
-    publisher: 0,
-    ringPath,
-    journalFolder: '',
-    checkpointsFolder: '',
-    channel,
-    windowBytesMax: 2 ** 26,
-    printsMax: 65_536,
-    snapshotAgeMs: 100,
-  });
-  const access: GatewayAccess = {
-    login: (session) => server.state.loggedIn(session, { grant: { refuse: () => undefined } }),
-  };
-  const bounded = { sessionsMax: 100, subscriptionsMax: 8, bufferedBytes: 262_144, requestsPerSecond: 1_000 };
-  const server = new GatewayServer(
-    { host: '127.0.0.1', port: 0, shared: false, tls: undefined, levels: bounds.depthLevels, ...bounded },
-    access,
-    new Map([[channel, native]]),
-    () => undefined,
-  );
-  t.teardown(() => {
-    server.close();
-    native.close();
-  });
-  await server.start();
+  const { distributor, server } = await gatewayOn(t, number, given);
   const sockets: WebSocket[] = [];
   class SeenSocket extends WebSocket {
     constructor(url: string) {

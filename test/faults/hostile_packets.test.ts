@@ -239,8 +239,9 @@ testWithData('sendersOfOtherAddressesAreRefusedByFilterAndBySourceSpecificJoin',
     },
   })) as Record<'open' | 'filtered' | 'specific', FeedDump>;
 
-  t.ok(compareWithExpected(open, itch.expected).length > 0, 'whoever listens to anybody is deceived');
-  t.equal(open.counters.whole, 0, 'and knows it');
+  // When the attack is over it may find back in time for the end.
+  t.ok(Number(open.counters.instrumentGaps) > 0, 'whoever listens to anybody is deceived, and knows it');
+  t.equal(filtered.counters.instrumentGaps, 0);
   checkBooks(t, itch, 'filtered', filtered);
   const refused = (dump: FeedDump) => Number(dump.counters.foreignSourcesA) + Number(dump.counters.foreignSourcesB);
   t.equal(refused(filtered), forgeries, 'the filter counts each of them');

@@ -4,6 +4,7 @@ import WebSocket from 'ws';
 import { DepthFrame, FilteredFrame, Frame, FramePayload, PrintFrame } from '../../src/generated/gateway.js';
 import { until } from '../channel.js';
 import { packetHead } from '../faults/packets.js';
+import { mask, mix64 } from '../mix64.js';
 
 type Text = Record<string, unknown> & { type: string };
 
@@ -13,17 +14,6 @@ export interface Window {
   asks: Map<bigint, [bigint, number]>;
   status: number;
   last: bigint;
-}
-
-const mask = (1n << 64n) - 1n;
-
-function mix64(value: bigint): bigint {
-  let x = value & mask;
-  x ^= x >> 33n;
-  x = (x * 0xff51afd7ed558ccdn) & mask;
-  x ^= x >> 33n;
-  x = (x * 0xc4ceb9fe1a85ec53n) & mask;
-  return x ^ (x >> 33n);
 }
 
 function sorted(levels: Map<bigint, [bigint, number]>, side: 1 | 2): [bigint, bigint, number][] {

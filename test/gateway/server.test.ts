@@ -1,83 +1,21 @@
 /** The gateway end to end: a distributor, the gateway's server in this thread, and a client that knows the document. */
-import { join } from 'node:path';
 import t from 'tap';
-import type { ServeOptionsInput } from '../../src/config.js';
-import { Distributor } from '../../src/distributor.js';
-import { GatewayServer } from '../../src/gateway/server.js';
-import type { GatewayAccess, GatewayStateOptions, Grant } from '../../src/gateway/session_state.js';
-import { addon } from '../../src/native.js';
-import { nativeLimits } from '../../src/native_limits.js';
-import { limits, until } from '../channel.js';
-import type { Test } from '../data.js';
+import type { Grant } from '../../src/gateway/session_state.js';
+import { until } from '../channel.js';
 import { linePair } from '../faults/lines.js';
 import { packetHead } from '../faults/packets.js';
 import { openReceiver } from '../faults/sockets.js';
+import { gatewayOn } from './gateway_on.js';
 import { levelsOf, RawGatewayClient } from './raw_client.js';
 
-const everything: Grant = { refuse: () => undefined };
-
-async function open(
-  t: Test,
-  number: number,
-  given: ServeOptionsInput,
-  more: Partial<GatewayStateOptions & { grant: Grant }> = {},
-) {
-  const ringPath = join(t.testdir(), 'ring');
-  const { A: lineA, B: lineB } = linePair(number);
-  const distributor = new Distributor({
-    lineA,
-    lineB,
-    control: null,
-    limits,
-    simulate: { symbols: 8, liveOrders: 500 },
-    ...given,
-    ring: { ...given.ring, path: ringPath },
-  });
-  t.teardown(() => distributor.close());
-  await distributor.start();
-  const { channel, limits: bounds } = distributor.options;
-  const native = new addon.Gateway({
-    ...nativeLimits(bounds),
-    publisher: 0,
-    ringPath,
-    journalFolder: '',
-    checkpointsFolder: '',
-    channel,
-    windowBytesMax: 2 ** 26,
-    printsMax: 65_536,
-    snapshotAgeMs: 100,
-  });
-  const access: GatewayAccess = {
-    login: (session) => server.state.loggedIn(session, { grant: more.grant ?? everything }),
-  };
-  const server = new GatewayServer(
-    {
-      host: '127.0.0.1',
-      port: 0,
-      shared: false,
-      tls: undefined,
-      sessionsMax: 100,
-      subscriptionsMax: 8,
-      levels: bounds.depthLevels,
-      bufferedBytes: 262_144,
-      requestsPerSecond: 1_000,
-      ...more,
-    },
-    access,
-    new Map([[channel, native]]),
-    () => undefined,
-  );
-  t.teardown(() => {
-    server.close();
-    native.close();
-  });
-  await server.start();
+async function open(...given: Parameters<typeof gatewayOn>) {
+  const made = await gatewayOn(...given);
   const connect = async () => {
-    const client = await RawGatewayClient.open(server.port);
-    t.teardown(() => client.close());
+    const client = await RawGatewayClient.open(made.server.port);
+    given[0].teardown(() => client.close());
     return client;
   };
-  return { distributor, native, server, connect };
+  return { ...made, connect };
 }
 
 t.test('exactIsTheMulticastByteForByte', async (t) => {

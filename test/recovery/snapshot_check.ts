@@ -1,17 +1,7 @@
 /** A snapshot's datagrams counted up and digested by docs/protocol.md and docs/recovery.md alone. */
 import { Definitions, Payload, SnapshotOrder, SnapshotOrders } from '../../src/generated/wire.js';
 import { openPacket } from '../faults/packets.js';
-
-const mask = (1n << 64n) - 1n;
-
-function mix64(value: bigint): bigint {
-  let x = value & mask;
-  x ^= x >> 33n;
-  x = (x * 0xff51afd7ed558ccdn) & mask;
-  x ^= x >> 33n;
-  x = (x * 0xc4ceb9fe1a85ec53n) & mask;
-  return x ^ (x >> 33n);
-}
+import { mask, mix64 } from '../mix64.js';
 
 function term(instrument: number, order: SnapshotOrder): bigint {
   const place = (BigInt(instrument) << 2n) | BigInt(order.side());

@@ -1,0 +1,73 @@
+/** A distributor and the gateway's server in this thread, for the tests of both ends. */
+import { join } from 'node:path';
+import type { ServeOptionsInput } from '../../src/config.js';
+import { Distributor } from '../../src/distributor.js';
+import { GatewayServer } from '../../src/gateway/server.js';
+import type { GatewayAccess, GatewayStateOptions, Grant } from '../../src/gateway/session_state.js';
+import { addon } from '../../src/native.js';
+import { nativeLimits } from '../../src/native_limits.js';
+import { limits } from '../channel.js';
+import type { Test } from '../data.js';
+import { linePair } from '../faults/lines.js';
+
+export const everything: Grant = { refuse: () => undefined };
+
+/** On the lines of `number`; ends with the test. */
+export async function gatewayOn(
+  t: Test,
+  number: number,
+  given: ServeOptionsInput,
+  more: Partial<GatewayStateOptions & { grant: Grant }> = {},
+) {
+  const ringPath = join(t.testdir(), 'ring');
+  const { A: lineA, B: lineB } = linePair(number);
+  const distributor = new Distributor({
+    lineA,
+    lineB,
+    control: null,
+    limits,
+    simulate: { symbols: 8, liveOrders: 500 },
+    ...given,
+    ring: { ...given.ring, path: ringPath },
+  });
+  t.teardown(() => distributor.close());
+  await distributor.start();
+  const { channel, limits: bounds } = distributor.options;
+  const native = new addon.Gateway({
+    ...nativeLimits(bounds),
+    publisher: 0,
+    ringPath,
+    journalFolder: '',
+    checkpointsFolder: '',
+    channel,
+    windowBytesMax: 2 ** 26,
+    printsMax: 65_536,
+    snapshotAgeMs: 100,
+  });
+  const access: GatewayAccess = {
+    login: (session) => server.state.loggedIn(session, { grant: more.grant ?? everything }),
+  };
+  const server = new GatewayServer(
+    {
+      host: '127.0.0.1',
+      port: 0,
+      shared: false,
+      tls: undefined,
+      sessionsMax: 100,
+      subscriptionsMax: 8,
+      levels: bounds.depthLevels,
+      bufferedBytes: 262_144,
+      requestsPerSecond: 1_000,
+      ...more,
+    },
+    access,
+    new Map([[channel, native]]),
+    () => undefined,
+  );
+  t.teardown(() => {
+    server.close();
+    native.close();
+  });
+  await server.start();
+  return { distributor, native, server };
+}
