@@ -1,26 +1,14 @@
 /** Which instruments a subscription means. Pure. */
+import { any_one, any_run, matchParts, type Part } from './access/name_pattern.js';
 import type { InstrumentEntry, Selector } from './protocol.js';
 
 /** Wildcards of one pattern: each may make matching start again, so that there are few. */
 const wildcards_max = 4;
 
-/** `*`: any characters, none too; `?`: one. Takes at most (length of text) x (length of pattern) steps. */
+/** `*`: any characters, none too; `?`: one. Nothing is escaped. */
 export function matches(pattern: string, text: string): boolean {
-  let [at, place, star, resume] = [0, 0, -1, 0];
-  while (at < text.length) {
-    if (place < pattern.length && (pattern[place] === '?' || pattern[place] === text[at]) && pattern[place] !== '*') {
-      at++;
-      place++;
-    } else if (pattern[place] === '*') {
-      star = place++;
-      resume = at;
-    } else if (star >= 0) {
-      place = star + 1;
-      at = ++resume;
-    } else return false;
-  }
-  while (pattern[place] === '*') place++;
-  return place === pattern.length;
+  const parts = pattern.split('').map((letter): Part => (letter === '*' ? any_run : letter === '?' ? any_one : letter));
+  return matchParts(parts, text);
 }
 
 export function isPattern(selector: Selector): selector is string {

@@ -3,6 +3,7 @@
  * channel and who may have what are passed in as interfaces, time in ms. docs/gateway.md.
  */
 import type { NativeDefinition, NativeGateway, NativeGatewayRequest } from '../native.js';
+import { TokenBucket } from '../recovery/token_bucket.js';
 import type { ServerSocket } from '../uws_socket.js';
 import {
   type ChangeMessage,
@@ -101,18 +102,14 @@ export class GatewaySession {
   grant: Grant | undefined;
   blocked = false;
   invalid = 0;
-  allowance: number;
-  refilled_ms: number;
 
   constructor(
     readonly socket: ServerSocket,
     readonly address: string,
     readonly opened_ms: number,
-    allowance: number,
-  ) {
-    this.allowance = allowance;
-    this.refilled_ms = opened_ms;
-  }
+    /** One for each request. */
+    readonly allowance: TokenBucket,
+  ) {}
 }
 
 /** One channel as this worker sees it. */
@@ -167,7 +164,13 @@ export class GatewayState {
       this.counters.sessionsRefused++;
       return undefined;
     }
-    const session = new GatewaySession(socket, address, now_ms, this.#options.requestsPerSecond);
+    const { requestsPerSecond } = this.#options;
+    const session = new GatewaySession(
+      socket,
+      address,
+      now_ms,
+      new TokenBucket(requestsPerSecond, requestsPerSecond, now_ms),
+    );
     this.#sessions.add(session);
     this.counters.sessionsServed++;
     this.counters.sessions = this.#sessions.size;
@@ -299,14 +302,10 @@ export class GatewayState {
     }
   }
 
-  #takeAllowance(session: GatewaySession, now_ms: number): number {
-    const { requestsPerSecond } = this.#options;
-    const passed_ms = Math.max(0, now_ms - session.refilled_ms);
-    session.allowance = Math.min(requestsPerSecond, session.allowance + (passed_ms * requestsPerSecond) / 1_000);
-    session.refilled_ms = now_ms;
-    if (session.allowance < 1) return Math.ceil(((1 - session.allowance) * 1_000) / requestsPerSecond);
-    session.allowance--;
-    return 0;
+  #takeAllowance({ allowance }: GatewaySession, now_ms: number): number {
+    const wait_ms = allowance.wait_ms(1, now_ms);
+    if (wait_ms === 0) allowance.take(1, now_ms);
+    return wait_ms;
   }
 
   #hello(session: GatewaySession, message: ClientMessage): void {

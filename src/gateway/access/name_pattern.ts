@@ -7,9 +7,9 @@ export const pattern_length_max = 64;
 /** Each further star multiplies the worst case; nobody needs more. */
 const stars_max = 4;
 
-const any_run = 0;
-const any_one = 1;
-type Part = string | typeof any_run | typeof any_one;
+export const any_run = 0;
+export const any_one = 1;
+export type Part = string | typeof any_run | typeof any_one;
 
 export interface NamePattern {
   /** The one name that it stands for; undefined where it has a star or question mark. */
@@ -39,7 +39,7 @@ function partsOf(pattern: string): Part[] | undefined {
 }
 
 /** Looks back only to the last star: the earliest match of what stood before it leaves the most for the rest. */
-function matchParts(parts: readonly Part[], name: string): boolean {
+export function matchParts(parts: readonly Part[], name: string): boolean {
   let at = 0;
   let part = 0;
   let star = -1;
