@@ -66,7 +66,8 @@ export const clientMessage = z.discriminatedUnion('type', [
     type: z.literal('hello'),
     versions: z.array(z.number().int()).min(1).max(16),
     token: z.string().max(token_length_max).optional(),
-    format: z.enum(['binary', 'json']).optional(),
+    /** JSON data is not made yet: asking for it is an error, not something else in its place. */
+    format: z.literal('binary').optional(),
     client: z.string().max(client_name_max).optional(),
   }),
   z.strictObject({
