@@ -41,6 +41,8 @@ export class FrameReader {
   sessionHigh = 0;
   sessionLow = 0;
   sequence = 0;
+  /** CLOCK_REALTIME of the gateway, in ms: exact to a microsecond. */
+  sendTimeMs = 0;
   payload = 0;
   // Of a depth frame.
   entries = 0;
@@ -91,6 +93,7 @@ export class FrameReader {
     this.sessionHigh = this.#half(frame, 2, 4);
     this.sessionLow = this.#half(frame, 2, 0);
     this.sequence = this.#number(frame, 3);
+    this.sendTimeMs = ((this.#half(frame, 4, 4) | 0) * 2 ** 32 + this.#half(frame, 4, 0)) / 1e6;
     if (this.subscription !== view.getUint16(6, true)) return 'inconsistent';
     const status = this.#readPayload(table);
     if (status !== 'ok') return status;

@@ -2,7 +2,7 @@
 import type { SequenceRange } from '../book_types.js';
 import { Emitter } from './emitter.js';
 import type { Print } from './prints.js';
-import type { GatewayInstrument, SubscribeOptions } from './protocol.js';
+import type { GatewayInstrument, GatewayWelcome, SubscribeOptions } from './protocol.js';
 import { type Action, type SessionFigures, type SessionHost, SessionState } from './session_state.js';
 import type { GatewayError, Stream, StreamLimits, StreamState } from './stream.js';
 import { Subscription } from './subscription.js';
@@ -44,6 +44,8 @@ export type GatewayState = 'new' | StreamState | 'closed';
 
 export interface GatewayClientEvents {
   state: [state: GatewayState, previous: GatewayState];
+  /** Connected, and the token accepted: the channels that there are. */
+  welcome: [welcome: GatewayWelcome];
   subscriptionState: [state: StreamState, previous: StreamState, subscription: Subscription];
   /** A session is followed from here on: books and windows are empty. */
   session: [session: bigint, subscription: Subscription];
@@ -244,6 +246,7 @@ export class GatewayClient extends Emitter<GatewayClientEvents> {
       onGoodbye: (reason, reconnectMs) => this.emit('goodbye', reason, reconnectMs),
       onFault: (fault) => this.emit('fault', fault),
       onLink: () => {},
+      onWelcome: (welcome) => this.emit('welcome', welcome),
     };
   }
 }

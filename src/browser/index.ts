@@ -20,9 +20,11 @@ export {
 export type { Print } from './prints.js';
 export type {
   ChangeOptions,
+  GatewayChannel,
   GatewayCounts,
   GatewayInstrument,
   GatewayMode,
+  GatewayWelcome,
   OnSlow,
   SubscribeOptions,
 } from './protocol.js';

@@ -35,6 +35,21 @@ export interface GatewayInstrument {
   quantityExponent: number;
 }
 
+/** A channel as the gateway names it in its welcome. */
+export interface GatewayChannel {
+  channel: number;
+  session: bigint;
+  sequence: bigint;
+  /** False: the publisher is away, or has not begun. */
+  ready: boolean;
+}
+
+export interface GatewayWelcome {
+  channels: GatewayChannel[];
+  /** Most levels of each side that a subscription may have; undefined where it does not say. */
+  levels: number | undefined;
+}
+
 /** What became of a subscription's messages, as the gateway counts them. */
 export interface GatewayCounts {
   published: number;
@@ -47,7 +62,7 @@ export interface GatewayCounts {
 }
 
 export type ServerMessage =
-  | { type: 'welcome' }
+  | ({ type: 'welcome' } & GatewayWelcome)
   | {
       type: 'subscribed' | 'changed';
       id: number;
@@ -61,10 +76,11 @@ export type ServerMessage =
   | { type: 'session'; channel: number; session: bigint }
   | { type: 'slow'; id: number; did: 'conflated' | 'resnapshot'; sequence: number }
   | { type: 'goodbye'; reason: string; reconnectMs: number; url: string | undefined }
-  | { type: 'pong' };
+  | { type: 'pong'; time: number | undefined };
 
-/** Bytes of a text message, instruments of one message. */
+/** Bytes of a text message, channels and instruments of one message. */
 export const text_max = 16 << 20;
+const channels_max = 1 << 16;
 const instruments_max = 1 << 20;
 
 class Malformed extends Error {}
@@ -115,6 +131,29 @@ function instruments(value: unknown): GatewayInstrument[] {
   });
 }
 
+function channels(value: unknown): GatewayChannel[] {
+  if (!Array.isArray(value) || value.length > channels_max) throw new Malformed('channels is no list');
+  return value.map((one: unknown) => {
+    if (!isFields(one)) throw new Malformed('a channel is no object');
+    return {
+      channel: whole(one, 'channel', 0xffff_ffff),
+      session: decimal(one, 'session'),
+      sequence: decimal(one, 'sequence'),
+      ready: one.ready === true,
+    };
+  });
+}
+
+function welcome(fields: Fields): ServerMessage {
+  if (whole(fields, 'version') !== gateway_version) throw new Malformed('version is not 1');
+  const { limits } = fields;
+  return {
+    type: 'welcome',
+    channels: fields.channels === undefined ? [] : channels(fields.channels),
+    levels: isFields(limits) && limits.levels !== undefined ? whole(limits, 'levels') : undefined,
+  };
+}
+
 function counts(fields: Fields): GatewayCounts {
   return {
     published: exact(fields, 'published'),
@@ -139,8 +178,7 @@ function messageOf(fields: Fields): ServerMessage | undefined {
   const { type } = fields;
   switch (type) {
     case 'welcome':
-      if (whole(fields, 'version') !== gateway_version) throw new Malformed('version is not 1');
-      return { type };
+      return welcome(fields);
     case 'subscribed':
     case 'changed': {
       const listed = fields.instruments;
@@ -174,7 +212,7 @@ function messageOf(fields: Fields): ServerMessage | undefined {
     case 'goodbye':
       return goodbye(fields);
     case 'pong':
-      return { type };
+      return { type, time: fields.time === undefined ? undefined : whole(fields, 'time') };
     default:
       return undefined;
   }

@@ -6,6 +6,7 @@ import { eachBlock, FrameReader } from './frame_reader.js';
 import { PacketReader } from './packet_reader.js';
 import {
   type ClientMessage,
+  type GatewayWelcome,
   gateway_version,
   parseServerMessage,
   type ServerMessage,
@@ -34,6 +35,7 @@ export type Action = { do: 'connect'; url: string } | { do: 'disconnect'; code: 
 /** What the client is told besides what the streams tell. */
 export interface SessionHost extends Omit<StreamHost, 'send' | 'wantAnew' | 'limits'> {
   onLink(connected: boolean): void;
+  onWelcome(welcome: GatewayWelcome): void;
   onError(error: GatewayError, stream: Stream | undefined): void;
   onDefinitions(channel: number, stream: Stream): void;
   onSlow(stream: Stream, did: 'conflated' | 'resnapshot'): void;
@@ -50,6 +52,9 @@ export interface SessionFigures {
   frames: number;
   bytes: number;
   snapshotsAsked: number;
+  /** Pings that were answered, and how long the last answer took, in ms. */
+  pongs: number;
+  roundTripMs: number;
 }
 
 type AnswerType = 'subscribed' | 'changed' | 'counts' | 'unsubscribed' | 'slow';
@@ -64,7 +69,16 @@ const faults_max = 16;
 /** Threads: one. Every call returns what is to be done, in order; deadline() tells when tick() is due. */
 export class SessionState {
   readonly streams = new Map<number, Stream>();
-  readonly figures: SessionFigures = { connects: 0, faults: 0, packets: 0, frames: 0, bytes: 0, snapshotsAsked: 0 };
+  readonly figures: SessionFigures = {
+    connects: 0,
+    faults: 0,
+    packets: 0,
+    frames: 0,
+    bytes: 0,
+    snapshotsAsked: 0,
+    pongs: 0,
+    roundTripMs: 0,
+  };
   readonly #options: SessionOptions;
   readonly #host: SessionHost;
   readonly #packet = new PacketReader();
@@ -77,6 +91,7 @@ export class SessionState {
   #greeting_ms = 0;
   #heard_ms = 0;
   #ping_ms = 0;
+  #pinged_ms = Number.NaN;
   #faults = 0;
   #id = 0;
   /** When streams want to begin anew, and when those that were refused are asked for again. */
@@ -232,6 +247,7 @@ export class SessionState {
   #work(ping_ms: number): void {
     if (this.#now >= this.#ping_ms) {
       this.#ping_ms = this.#now + ping_ms;
+      this.#pinged_ms = this.#now;
       this.#send({ type: 'ping', time: Math.floor(this.#now) });
     }
     for (const [stream, anew] of this.#anew) {
@@ -250,7 +266,7 @@ export class SessionState {
 
   #take(message: ServerMessage): void {
     if (message.type === 'welcome') {
-      this.#greet();
+      this.#greet(message);
       return;
     }
     if (message.type === 'error') {
@@ -276,6 +292,7 @@ export class SessionState {
         this.#eachOf(message.channel, (stream) => stream.onNewSession(message.session));
         return;
       case 'pong':
+        this.#takePong(message.time);
         return;
       default:
         this.#takeAnswer(message);
@@ -311,7 +328,15 @@ export class SessionState {
     }
   }
 
-  #greet(): void {
+  // Of the last ping only; one that is late beyond the next tells little.
+  #takePong(time: number | undefined): void {
+    if (time !== Math.floor(this.#pinged_ms)) return;
+    this.figures.pongs++;
+    this.figures.roundTripMs = this.#now - this.#pinged_ms;
+    this.#pinged_ms = Number.NaN;
+  }
+
+  #greet({ channels, levels }: GatewayWelcome): void {
     if (this.#link !== 'greeting') {
       this.#fault('welcome twice');
       return;
@@ -320,6 +345,7 @@ export class SessionState {
     this.#attempts = 0;
     this.#ping_ms = this.#now + this.#options.pingMs;
     this.#host.onLink(true);
+    this.#host.onWelcome({ channels, levels });
     for (const stream of this.streams.values()) stream.subscribe();
   }
 

@@ -77,6 +77,8 @@ export class Stream {
   session = 0n;
   /** The last number that was applied or covered. */
   sequence = 0;
+  /** When the gateway made the last frame: its CLOCK_REALTIME in ms; 0: none yet. Packets do not tell. */
+  sendTimeMs = 0;
   /** Those that the gateway has named, by number. */
   readonly instruments = new Map<number, GatewayInstrument>();
   /** `exact` and `filtered`. */
@@ -261,6 +263,7 @@ export class Stream {
 
   onFrame(frame: FrameReader): void {
     if (!this.#granted || !this.#ofSession(frame)) return;
+    this.sendTimeMs = frame.sendTimeMs;
     if (frame.payload === frame_payloads.depth && this.isDepth) this.#applyDepth(frame);
     else if (frame.payload === frame_payloads.prints && this.options.mode === 'trades') {
       this.counts.takePrints(frame);

@@ -52,6 +52,11 @@ export class Subscription {
     return BigInt(this.#stream.sequence);
   }
 
+  /** When the gateway made the last frame: its clock in ms since 1970; 0: none yet, or packets, which do not tell. */
+  get sendTimeMs(): number {
+    return this.#stream.sendTimeMs;
+  }
+
   /** Resolves when the gateway has granted it; rejects with GatewayError where it never will. */
   get ready(): Promise<void> {
     return this.#stream.ready;

@@ -38,6 +38,8 @@ export interface FrameFields {
   subscription: number;
   session?: bigint;
   sequence: bigint;
+  /** CLOCK_REALTIME ns. */
+  sendTime?: bigint;
 }
 
 export interface EntryFields {
@@ -55,8 +57,8 @@ export interface EntryFields {
 }
 
 function finish(builder: flatbuffers.Builder, fields: FrameFields, type: FramePayload, payload: number): Buffer {
-  const { channel = 1, subscription, session = 7n, sequence } = fields;
-  builder.finish(Frame.createFrame(builder, channel, subscription, session, sequence, 0n, type, payload));
+  const { channel = 1, subscription, session = 7n, sequence, sendTime = 0n } = fields;
+  builder.finish(Frame.createFrame(builder, channel, subscription, session, sequence, sendTime, type, payload));
   const root = builder.asUint8Array();
   const block = Buffer.concat([Buffer.alloc(16), root]);
   block.write('DCGF', 0, 'latin1');

@@ -1,5 +1,6 @@
 /** The session of a client, with a clock, chance and a gateway of our own. */
 import t from 'tap';
+import type { GatewayWelcome } from '../../src/browser/protocol.js';
 import { type Action, type SessionHost, SessionState } from '../../src/browser/session_state.js';
 import type { Stream } from '../../src/browser/stream.js';
 import { type BookMessageFields, bookPacket, heartbeatPacket } from '../faults/packets.js';
@@ -14,6 +15,7 @@ class Play {
   readonly sent: Sent[] = [];
   readonly did: string[] = [];
   readonly news: string[] = [];
+  readonly welcomes: GatewayWelcome[] = [];
   readonly state: SessionState;
 
   constructor() {
@@ -34,6 +36,7 @@ class Play {
       onUpdates: tell('updates'),
       onCountMismatch: tell('countMismatch'),
       onLink: tell('link'),
+      onWelcome: (welcome) => this.welcomes.push(welcome),
       onError: tell('error'),
       onDefinitions: () => {},
       onSlow: tell('slow'),
@@ -166,6 +169,26 @@ t.test('saysHelloThenAsksForWhatWasSubscribedBefore', async (t) => {
     'state #1 synchronized recovering',
     'depth #1 1',
   ]);
+});
+
+t.test('tellsChannelsRoundTripAndTheGatewaysClock', async (t) => {
+  const play = new Play();
+  play.take(play.state.start(play.now));
+  play.take(play.state.opened(play.now));
+  const channel = { channel: 4, session: '18446744073709551615', sequence: '12', ready: true };
+  play.say({ type: 'welcome', version: 1, channels: [channel], limits: { levels: 32 } });
+  t.same(play.welcomes, [{ channels: [{ ...channel, session: 2n ** 64n - 1n, sequence: 12n }], levels: 32 }]);
+  const stream = play.subscribe({ channel: 1, mode: 'depth' });
+  play.say({ type: 'subscribed', id: 1, channel: 1, mode: 'depth', sequence: '0', instruments });
+  play.now += 15_000.5;
+  play.bytes(depthBlock({ subscription: 1, sequence: 9n, sendTime: 1_795_000_000_123_456_789n }, [full]));
+  t.equal(stream.sendTimeMs, 1_795_000_000_123.4568);
+  const ping = play.sent.find(({ type }) => type === 'ping');
+  play.now += 7.25;
+  play.say({ type: 'pong', time: 3 }, { type: 'pong' });
+  t.equal(play.state.figures.pongs, 0, 'those are of no ping');
+  play.say({ type: 'pong', time: ping?.time }, { type: 'pong', time: ping?.time });
+  t.match(play.state.figures, { pongs: 1, roundTripMs: 7.25, faults: 0 });
 });
 
 t.test('countsWhatCameAndComparesIt', async (t) => {
