@@ -185,6 +185,8 @@ export interface NativeSubscriberOptions extends NativeLimits {
   session: bigint;
   /** Line A, line B or both, with null for one that is not followed. */
   lines: (NativeSubscriberLine | null)[];
+  /** No lines: the datagrams that are offered are the feed itself, with its snapshots, in order. */
+  fed: boolean;
   receiveBufferBytes: number;
   coalescing: boolean;
   /** SO_BUSY_POLL in µs; 0: off. */

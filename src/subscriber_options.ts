@@ -17,6 +17,7 @@ export function nativeSubscriberOptions(options: SubscribeOptions): NativeSubscr
   return {
     channel: options.channel,
     session: options.session,
+    fed: false,
     lines: [options.lineA, options.lineB].map((line) => line && { ...line, ...joined }),
     receiveBufferBytes: options.receiveBufferBytes,
     coalescing: options.coalescing,

@@ -34,6 +34,7 @@ run::SubscriberOptions read_options(const Fields& fields) {
     }
     ++index;
   });
+  options.fed = fields.boolean("fed");
   options.limits = read_limits(fields);
   options.arbiter.gap_wait_ns = static_cast<std::int64_t>(fields.number<double>("gapWaitMs") * 1e6);
   options.arbiter.parked_max = fields.number<std::uint32_t>("parkedMax");

@@ -59,6 +59,9 @@ class Follower final : private ApplyListener {
   void take(std::size_t line, std::span<const std::uint8_t> datagram, std::int64_t now_ns);
   // One that recovery has brought: a packet once more, or a part of a snapshot. Aligned to 8.
   void take_recovered(std::span<const std::uint8_t> datagram, std::int64_t now_ns);
+  // One of a feed that brings all in order over one reliable way, snapshots too (a gateway's): who sends it knows which
+  // session is the current one, and begins with a snapshot what does not go on. Aligned to 8.
+  void take_fed(std::span<const std::uint8_t> datagram, std::int64_t now_ns);
   // Names what is overdue, gives up what has waited too long, tells states. Often.
   void tick(std::int64_t now_ns);
 

@@ -30,6 +30,20 @@ void Follower::take_recovered(std::span<const std::uint8_t> datagram, std::int64
   if (!arbiter_.filled().empty()) note_filled(RepairWay::retransmission, now_ns);
 }
 
+void Follower::take_fed(std::span<const std::uint8_t> datagram, std::int64_t now_ns) {
+  PacketView view;
+  if (encode::read_packet(datagram, view) == PacketStatus::ok && view.channel == options_.channel) {
+    if (tracker_.confirm(view.session, now_ns)) adopt(view.session);
+    if (view.snapshot != nullptr && view.session == session_ && plausible(view)) {
+      counters_.add(of_line(datagrams_a, 0));
+      counters_.add(of_line(bytes_a, 0), datagram.size());
+      if (!snapshot_wanted_) want_snapshot();
+      return take_snapshot_part(view, now_ns);
+    }
+  }
+  take(0, datagram, now_ns);
+}
+
 void Follower::note_filled(RepairWay way, std::int64_t now_ns) {
   const auto index = static_cast<std::size_t>(way);
   for (const arbitrate::FilledRange& filled : arbiter_.filled()) {

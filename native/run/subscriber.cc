@@ -29,7 +29,8 @@ Subscriber::Subscriber(const SubscriberOptions& options, std::function<void()> o
   counters_.set(locked_bytes, memory_lock_.bytes());
   counters_.set(lock_error, static_cast<std::uint64_t>(memory_lock_.error()));
   if (!wake_descriptor_.open()) throw std::system_error(errno, std::generic_category(), "eventfd");
-  if (!options.lines[0] && !options.lines[1]) throw std::invalid_argument("a subscriber follows at least one line");
+  if (!options.fed && !options.lines[0] && !options.lines[1])
+    throw std::invalid_argument("a subscriber follows at least one line");
   for (std::size_t line = 0; line < 2; ++line) {
     if (!options.lines[line]) continue;
     receivers_[line] = std::make_unique<io::UdpReceiver>(*options.lines[line]);
@@ -119,8 +120,10 @@ std::size_t Subscriber::take_offered() {
     // Pairs with the store in command().
     if (requested_.load(std::memory_order_acquire)) serve_commands();
   };
-  return offered_.take(offered_bytes_at_once, before,
-                       [&](std::span<const std::uint8_t> datagram) { follower_.take_recovered(datagram, now_ns_); });
+  return offered_.take(offered_bytes_at_once, before, [&](std::span<const std::uint8_t> datagram) {
+    if (options_.fed) return follower_.take_fed(datagram, now_ns_);
+    follower_.take_recovered(datagram, now_ns_);
+  });
 }
 
 void Subscriber::tick() {

@@ -23,6 +23,7 @@ namespace depthcast::run {
 
 struct SubscriberOptions : FollowerOptions {
   std::optional<io::ReceiverOptions> lines[2];
+  bool fed = false;                                  // no lines: what is offered is the feed (Follower::take_fed)
   std::optional<io::ReceiverOptions> snapshot_line;  // joined on request only
   io::WaitStrategy wait = io::WaitStrategy::park;
   int core = -1;

@@ -3,7 +3,13 @@ import type { SequenceRange } from '../book_types.js';
 import { Emitter } from './emitter.js';
 import type { Print } from './prints.js';
 import type { GatewayInstrument, GatewayWelcome, SubscribeOptions } from './protocol.js';
-import { type Action, type SessionFigures, type SessionHost, SessionState } from './session_state.js';
+import {
+  type Action,
+  type SessionFigures,
+  type SessionHost,
+  type SessionParts,
+  SessionState,
+} from './session_state.js';
 import type { GatewayError, Stream, StreamLimits, StreamState } from './stream.js';
 import { Subscription } from './subscription.js';
 
@@ -90,8 +96,8 @@ export class GatewayClient extends Emitter<GatewayClientEvents> {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #state: GatewayState = 'new';
 
-  /** Throws Error where there is no WebSocket. */
-  constructor(options: GatewayClientOptions) {
+  /** Throws Error where there is no WebSocket. `parts`: of the native client (src/client). */
+  constructor(options: GatewayClientOptions, parts?: SessionParts) {
     super();
     const { webSocket, limits, url, token = '', client = '', ...more } = options;
     const open = webSocket ?? (globalThis as unknown as { WebSocket?: new (url: string) => SocketLike }).WebSocket;
@@ -100,6 +106,7 @@ export class GatewayClient extends Emitter<GatewayClientEvents> {
     this.#session = new SessionState(
       { ...defaults, ...more, url, token, client, limits: { ...limits_default, ...limits }, random: Math.random },
       this.#host(),
+      parts,
     );
   }
 

@@ -44,6 +44,13 @@ export interface SessionHost extends Omit<StreamHost, 'send' | 'wantAnew' | 'lim
   onFault(fault: string): void;
 }
 
+/** Where books are kept elsewhere than in the streams: what is done otherwise. */
+export interface SessionParts {
+  makeStream(id: number, options: SubscribeOptions, host: StreamHost): Stream;
+  /** Takes every binary frame, which stays valid during the call. Returns its fault. */
+  takeBinary(bytes: Uint8Array): string | undefined;
+}
+
 export interface SessionFigures {
   connects: number;
   /** Frames and packets that were refused, texts that were not understood. */
@@ -81,6 +88,7 @@ export class SessionState {
   };
   readonly #options: SessionOptions;
   readonly #host: SessionHost;
+  readonly #parts: SessionParts | undefined;
   readonly #packet = new PacketReader();
   readonly #frame = new FrameReader();
   #link: Link = 'off';
@@ -99,9 +107,10 @@ export class SessionState {
   readonly #again = new Map<Stream, number>();
   #actions: Action[] = [];
 
-  constructor(options: SessionOptions, host: SessionHost) {
+  constructor(options: SessionOptions, host: SessionHost, parts?: SessionParts) {
     this.#options = options;
     this.#host = host;
+    this.#parts = parts;
     this.#url = options.url;
   }
 
@@ -125,7 +134,8 @@ export class SessionState {
   /** Granted as soon as there is a gateway. Throws RangeError where there are too many. */
   subscribe(options: SubscribeOptions, now: number): { stream: Stream; actions: Action[] } {
     this.#now = now;
-    const stream = new Stream(this.#nextId(), options, {
+    const make = this.#parts?.makeStream ?? ((...given) => new Stream(...given));
+    const stream = make(this.#nextId(), options, {
       ...this.#host,
       limits: this.#options.limits,
       send: (message) => {
@@ -188,11 +198,14 @@ export class SessionState {
   /** The bytes must stay as they are until the call returns. */
   binary(bytes: Uint8Array, now: number): Action[] {
     this.#hear(bytes.byteLength, now);
-    const fault = eachBlock(
-      bytes,
-      (block) => this.#takePacket(block),
-      (block) => this.#takeFrame(block),
-    );
+    const fault =
+      this.#parts !== undefined
+        ? this.#parts.takeBinary(bytes)
+        : eachBlock(
+            bytes,
+            (block) => this.#takePacket(block),
+            (block) => this.#takeFrame(block),
+          );
     if (fault !== undefined) this.#fault(`block: ${fault}`);
     return this.#finish();
   }

@@ -150,9 +150,10 @@ export class Stream {
 
   /** On a new socket. */
   subscribe(): void {
-    this.#resuming = this.options.mode === 'exact' && this.replica !== undefined && this.sequence > 0;
-    const { id, session, sequence } = this;
-    const resume = this.#resuming ? { resume: { session: String(session), sequence: String(sequence) } } : {};
+    const { id } = this;
+    const held = this.options.mode === 'exact' ? this.held() : undefined;
+    this.#resuming = held !== undefined;
+    const resume = held && { resume: { session: String(held.session), sequence: String(held.sequence) } };
     this.#requests.ask('subscribe', { type: 'subscribe', id, ...this.options, ...resume }).then(
       () => this.#settleReady(),
       () => {},
@@ -202,7 +203,7 @@ export class Stream {
     this.#granted = true;
     this.anewAsked = false;
     this.#adopting = true;
-    this.#begin();
+    this.begin();
     request?.settle(undefined);
   }
 
@@ -226,14 +227,14 @@ export class Stream {
   onNewSession(session: bigint): void {
     if (session === this.session) return;
     this.#adopt(session);
-    this.#begin();
+    this.begin();
   }
 
   onSlow(did: 'conflated' | 'resnapshot'): void {
     if (did === 'conflated' && this.isPackets) {
       this.options = { ...this.options, mode: 'depth', levels: slow_levels, intervalMs: 100 };
       this.counts.comparable = false;
-      this.#begin();
+      this.begin();
     } else if (did === 'resnapshot' && this.isPackets) this.#collect();
   }
 
@@ -243,7 +244,7 @@ export class Stream {
     this.anewAsked = false;
     this.#assembler = undefined;
     this.#requests.refuseAll(error);
-    this.#changeState(this.state === 'connecting' ? 'connecting' : 'recovering');
+    this.changeState(this.state === 'connecting' ? 'connecting' : 'recovering');
   }
 
   /** Of the same channel: live ones of an exact subscription, and those of a snapshot that is waited for. */
@@ -273,13 +274,18 @@ export class Stream {
       this.#applyFiltered(frame);
   }
 
+  /** The last message of an `exact` subscription's books; undefined: there are none yet. */
+  protected held(): { session: bigint; sequence: bigint | number } | undefined {
+    return this.replica === undefined || this.sequence === 0 ? undefined : this;
+  }
+
   #nameInstruments(instruments: readonly GatewayInstrument[]): void {
     this.instruments.clear();
     for (const one of instruments) this.instruments.set(one.instrument, one);
   }
 
-  // What is granted begins with a snapshot, with full frames, or with the next print.
-  #begin(): void {
+  /** What is granted begins with a snapshot, with full frames, or with the next print. */
+  protected begin(): void {
     this.#awaited.clear();
     if (this.isPackets) {
       this.windows.clear();
@@ -290,13 +296,13 @@ export class Stream {
     this.replica = undefined;
     this.#assembler = undefined;
     if (!this.isDepth) {
-      this.#changeState('synchronized');
+      this.changeState('synchronized');
       return;
     }
     for (const instrument of this.instruments.keys()) this.#awaited.add(instrument);
     for (const instrument of this.windows.keys()) if (!this.#awaited.has(instrument)) this.windows.delete(instrument);
     for (const window of this.windows.values()) window.proved = false;
-    this.#changeState(this.#awaited.size === 0 ? 'synchronized' : 'recovering');
+    this.changeState(this.#awaited.size === 0 ? 'synchronized' : 'recovering');
   }
 
   #collect(): void {
@@ -306,11 +312,11 @@ export class Stream {
     if (chosen?.size === 0) {
       // Nothing is chosen yet: there is no snapshot of nothing.
       this.#assembler = undefined;
-      this.#changeState('synchronized');
+      this.changeState('synchronized');
       return;
     }
     this.#assembler = new SnapshotAssembler({ instruments, bytesMax: snapshotBytes }, chosen);
-    if (this.state !== 'stale') this.#changeState('recovering');
+    if (this.state !== 'stale') this.changeState('recovering');
   }
 
   // Frames and packets of the session that is followed; after a grant the first one says which that is.
@@ -363,7 +369,7 @@ export class Stream {
     }
     this.#mismatches = replica.counters.digestsMismatched;
     this.host.onSnapshot(this, this.sequence);
-    this.#changeState('synchronized');
+    this.changeState('synchronized');
   }
 
   // Messages that the snapshot jumped over are covered by it, save by the first, with which counting begins.
@@ -384,7 +390,7 @@ export class Stream {
   #snapshotFailed(reason: string): void {
     this.#assembler = undefined;
     this.host.onSnapshotRefused(this, reason);
-    this.#fail('snapshot_refused');
+    this.fail('snapshot_refused');
   }
 
   #applyExact(packet: PacketReader, replica: Replica): void {
@@ -394,7 +400,7 @@ export class Stream {
     if (this.#assembler !== undefined) {
       // What is resumed goes on without a snapshot; else it has to come first.
       if (!this.#resuming) {
-        this.#fail('gap');
+        this.fail('gap');
         return;
       }
       this.#assembler = undefined;
@@ -402,7 +408,7 @@ export class Stream {
       this.#counting = true;
     }
     if (packet.firstSequence > next) {
-      this.#fail('gap');
+      this.fail('gap');
       return;
     }
     applyPacket(packet, replica, skip);
@@ -421,7 +427,7 @@ export class Stream {
     }
     const first = sequenceAt(frame, 0);
     if (this.#assembler !== undefined || frame.previous !== this.sequence || first <= this.sequence) {
-      this.#fail('gap');
+      this.fail('gap');
       return;
     }
     applyFiltered(frame, replica);
@@ -453,7 +459,7 @@ export class Stream {
     this.sequence = frame.sequence;
     if (wrong && !this.anewAsked) {
       this.host.onMismatch(this, frame.sequence);
-      this.#fail('window');
+      this.fail('window');
     } else if (!wrong) this.#judgeWindows();
     this.host.onDepth(this, changed);
   }
@@ -462,10 +468,10 @@ export class Stream {
     if (this.#awaited.size > 0 || this.anewAsked) return;
     for (const { proved, state } of this.windows.values())
       if (!proved || state !== 0) {
-        this.#changeState('stale');
+        this.changeState('stale');
         return;
       }
-    this.#changeState('synchronized');
+    this.changeState('synchronized');
   }
 
   // After what was applied or learnt: are the books still the publisher's?
@@ -473,22 +479,22 @@ export class Stream {
     const { replica } = this;
     if (replica === undefined || this.#assembler !== undefined) return;
     if (replica.whole) {
-      this.#changeState('synchronized');
+      this.changeState('synchronized');
       return;
     }
     if (replica.counters.digestsMismatched > this.#mismatches) {
       this.#mismatches = replica.counters.digestsMismatched;
       this.host.onMismatch(this, replica.sequence);
     }
-    this.#fail('digest');
+    this.fail('digest');
   }
 
-  #fail(reason: AnewReason): void {
-    this.#changeState('stale');
+  protected fail(reason: AnewReason): void {
+    this.changeState('stale');
     if (!this.anewAsked) this.host.wantAnew(this, reason);
   }
 
-  #changeState(state: StreamState): void {
+  protected changeState(state: StreamState): void {
     const previous = this.state;
     if (state === previous) return;
     this.state = state;

@@ -57,6 +57,7 @@ export function subscriberOptions(
       { ...A, ...line },
       { ...B, ...line },
     ],
+    fed: false,
     receiveBufferBytes: 1 << 20,
     coalescing: true,
     busyPollUs: 0,
