@@ -24,6 +24,7 @@ import {
   unsigned64,
   wholeNumber,
 } from './config_values.js';
+import { sourceKind, sourceSyntax } from './sources/kinds.js';
 
 export { ConfigError, mergeOptions, type OptionField, optionFields, parseOptions } from './config_parse.js';
 
@@ -137,7 +138,7 @@ export const serveOptions = z
     ttl: wholeNumber(0, 255).default(0).describe('hops of multicast packets; 0: they stay on this machine'),
     loop: z.boolean().default(true).describe('receivers on this machine get the packets too'),
     segmentation: z.boolean().default(true).describe('hand several datagrams to the kernel at once (UDP_SEGMENT)'),
-    source: text('"simulate" or "itch:FILE"', (given) => given === 'simulate' || /^itch:./s.test(given))
+    source: text(sourceSyntax, (given) => sourceKind(given) !== undefined)
       .default('simulate')
       .describe('where orders come from: simulate, or itch:FILE (ITCH 5.0, also gzip)'),
     speed: text('"max", "realtime" or a factor such as "10x"', (given) => speedFactor(given) !== undefined)

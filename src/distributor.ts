@@ -5,10 +5,9 @@ import { parseOptions, type ServeOptions, type ServeOptionsInput, serveOptions, 
 import { ControlServer } from './control/server.js';
 import type { DepthColumns } from './depth_columns.js';
 import { DepthReader } from './depth_reader.js';
-import { describeEnd, type SourceEnd, sourceEnd } from './distributor_end.js';
+import { type SourceEnd, sourceEnd } from './distributor_end.js';
 import { type ThreadUse, threadUse } from './host.js';
 import { InstrumentDirectory } from './instruments.js';
-import { type ItchFile, openItchFile } from './itch_source.js';
 import {
   addon,
   type NativePublisher,
@@ -20,6 +19,8 @@ import { nativeLimits } from './native_limits.js';
 import { applyProfile, hostWarnings, lockWarnings, thisHost } from './profile.js';
 import { CounterReader, RateMeter } from './rates.js';
 import { ChannelRecovery, type RecoveryStats } from './recovery/channel_recovery.js';
+import { openSource } from './sources/open.js';
+import type { Source } from './sources/source.js';
 import { forgetSource, identifySource, rememberSource, type SourceIdentity } from './state_file.js';
 
 export type { SourceEnd, SourceFault } from './distributor_end.js';
@@ -43,6 +44,8 @@ export interface DistributorStats {
   subscribers: number;
   /** Every figure of the native threads by name. */
   counters: Record<string, bigint>;
+  /** Every figure of the source by name; empty where it has none of its own. */
+  source: Record<string, bigint>;
   /** Every figure of the journal by name; empty where there is no state folder. */
   journal: Record<string, bigint>;
   /** Figures of the replica, the recovery service and the re-requests by UDP. */
@@ -95,7 +98,8 @@ export class Distributor extends EventEmitter<DistributorEvents> {
   #journal: CounterReader | undefined;
   #depth: DepthReader | undefined;
   #server: ControlServer | undefined;
-  #file: ItchFile | undefined;
+  #source: Source | undefined;
+  readonly #opening = new AbortController();
   #definitionsTimer: NodeJS.Timeout | undefined;
   #waitTimer: NodeJS.Timeout | undefined;
   #waitFault: string | undefined;
@@ -122,10 +126,10 @@ export class Distributor extends EventEmitter<DistributorEvents> {
       throw new Error(`this distributor was ${this.#phase === 'closed' ? 'closed' : 'started'} before`);
     this.#phase = 'starting';
     try {
-      await this.#openSource();
+      const source = await this.#openSource();
       await this.#openControl();
       if (this.#stopped()) throw new Error('this distributor was closed while it started');
-      const native = this.#openPublisher();
+      const native = this.#openPublisher(source);
       await this.#recovery.open({ publisher: native });
       if (this.#stopped()) throw new Error('this distributor was closed while it started');
       this.#prepareHost();
@@ -149,6 +153,7 @@ export class Distributor extends EventEmitter<DistributorEvents> {
   async close(): Promise<void> {
     if (this.#phase === 'closed') return;
     this.#phase = 'closed';
+    this.#opening.abort();
     clearInterval(this.#definitionsTimer);
     clearTimeout(this.#waitTimer);
     this.#takeDefinitions();
@@ -158,7 +163,7 @@ export class Distributor extends EventEmitter<DistributorEvents> {
     const position = this.#readCounters().inputPosition ?? 0n;
     this.#native?.close();
     this.#native = undefined;
-    this.#file?.close();
+    this.#source?.close();
     this.#server?.close();
     this.#finish(sourceEnd('stopped', position));
   }
@@ -203,6 +208,7 @@ export class Distributor extends EventEmitter<DistributorEvents> {
       datagramsFailed: figure('datagramsFailedA') + figure('datagramsFailedB'),
       subscribers: this.#server?.subscribers ?? 0,
       counters,
+      source: this.#native?.sourceFigures() ?? {},
       journal: this.#journal?.read() ?? {},
       recovery: this.#recovery.stats(),
       thread: this.#end === undefined ? threadUse(Number(figure('threadId'))) : undefined,
@@ -240,12 +246,11 @@ export class Distributor extends EventEmitter<DistributorEvents> {
     return this.#phase === 'closed';
   }
 
-  async #openSource(): Promise<void> {
-    const { source, unpackBytesMax } = this.options;
-    if (!source.startsWith('itch:')) return;
-    const file = await openItchFile(source.slice('itch:'.length), { unpackBytesMax });
-    if (this.#stopped()) file.close();
-    else this.#file = file;
+  async #openSource(): Promise<Source> {
+    const source = await openSource(this.options, this.#opening.signal);
+    if (this.#stopped()) source.close();
+    else this.#source = source;
+    return source;
   }
 
   async #openControl(): Promise<void> {
@@ -269,10 +274,12 @@ export class Distributor extends EventEmitter<DistributorEvents> {
     await server.start();
   }
 
-  #openPublisher(): NativePublisher {
+  #openPublisher(source: Source): NativePublisher {
     const { options } = this;
-    const identity = identifySource(options, Date.now());
-    const native = new addon.Publisher(nativeOptions(options, this.session, identity), (end) => this.#nativeEnded(end));
+    const identity = identifySource(options, source.identity, Date.now());
+    const native = new addon.Publisher(nativeOptions(options, this.session, identity, source.repeats), (end) =>
+      this.#nativeEnded(end),
+    );
     this.#native = native;
     const { session, ...begin } = native.begin();
     this.#session = session;
@@ -283,13 +290,8 @@ export class Distributor extends EventEmitter<DistributorEvents> {
     }
     this.#counters = new CounterReader(addon.publisherCounterNames, (out) => native.counters(out));
     this.#depth = new DepthReader(native.depth.bind(native), options.limits.depthLevels);
-    const pacing = {
-      speed: speedFactor(options.speed) ?? 0,
-      rate: options.rate,
-      midnightNs: identity.midnightNs,
-    };
-    if (this.#file === undefined) native.sourceSimulate({ ...options.simulate, ...pacing });
-    else native.sourceItch({ descriptor: this.#file.take(), ...pacing });
+    const { midnightNs } = identity;
+    source.attach(native, { speed: speedFactor(options.speed) ?? 0, rate: options.rate, midnightNs });
     this.#definitionsTimer = setInterval(() => this.#takeDefinitions(), definitions_every_ms);
     this.#definitionsTimer.unref();
     return native;
@@ -322,8 +324,11 @@ export class Distributor extends EventEmitter<DistributorEvents> {
   #nativeEnded(native: NativeSourceEnd): void {
     this.#takeDefinitions();
     const expected = this.#waitFault;
-    if (expected === undefined) this.#finish(describeEnd(native, this.#file?.file, this.#file?.fault));
-    else this.#finish(sourceEnd('fault', native.position, { file: undefined, offset: undefined, expected }));
+    if (expected === undefined && this.#source !== undefined) this.#finish(this.#source.describeEnd(native));
+    else
+      this.#finish(
+        sourceEnd('fault', native.position, { file: undefined, offset: undefined, expected: expected ?? '' }),
+      );
   }
 
   #finish(end: SourceEnd): void {
@@ -331,7 +336,7 @@ export class Distributor extends EventEmitter<DistributorEvents> {
     this.#end = end;
     if (this.options.state !== '' && this.#journal !== undefined) forgetSource(this.options.state);
     clearTimeout(this.#waitTimer);
-    this.#file?.close();
+    this.#source?.close();
     this.#settleEnd(end);
     this.emit('ended', end);
   }
@@ -370,11 +375,16 @@ function channelRecoveryOptions(options: ServeOptions) {
   };
 }
 
-function nativeState({ state, session, journal }: ServeOptions): NativeState | null {
-  return state === '' ? null : { folder: state, sessionWanted: session, journal };
+function nativeState({ state, session, journal }: ServeOptions, sourceRepeats: boolean): NativeState | null {
+  return state === '' ? null : { folder: state, sessionWanted: session, sourceRepeats, journal };
 }
 
-function nativeOptions(options: ServeOptions, session: bigint, identity: SourceIdentity): NativePublisherOptions {
+function nativeOptions(
+  options: ServeOptions,
+  session: bigint,
+  identity: SourceIdentity,
+  sourceRepeats: boolean,
+): NativePublisherOptions {
   const { lineA, lineB, channel, ttl, loop, segmentation, wait, core, heartbeatMs, digestMessages, definitionsMs } =
     options;
   const lines = [lineA, lineB].filter((line) => line !== null);
@@ -394,7 +404,7 @@ function nativeOptions(options: ServeOptions, session: bigint, identity: SourceI
     digestMessages,
     definitionsMs,
     sourceIdentity: identity.hash,
-    state: nativeState(options),
+    state: nativeState(options, sourceRepeats),
     ...nativeLimits(options.limits),
   };
 }

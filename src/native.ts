@@ -63,6 +63,8 @@ export interface NativeState {
   folder: string;
   /** Only this session may be continued; 0: whichever was interrupted. */
   sessionWanted: bigint;
+  /** Source.repeats of src/sources/source.ts. */
+  sourceRepeats: boolean;
   journal: {
     fsync: 'never' | 'interval' | 'every-batch';
     fsyncMs: number;
@@ -94,6 +96,7 @@ export interface NativePacing {
 }
 
 export interface NativeItchSource extends NativePacing {
+  kind: 'itch';
   /** Descriptor to read from (file or pipe); the addon owns it from now on. */
   descriptor: number;
   /** CLOCK_REALTIME ns of the midnight that ITCH times count from. */
@@ -110,8 +113,12 @@ export interface NativeSimulateOptions {
 }
 
 export interface NativeSimulateSource extends NativePacing, NativeSimulateOptions {
+  kind: 'simulate';
   midnightNs: bigint;
 }
+
+/** Makers: native/binding/source_makers.cc. */
+export type NativeSource = NativeItchSource | NativeSimulateSource;
 
 /** How a source ended. */
 export interface NativeSourceEnd {
@@ -150,8 +157,9 @@ export type DepthFunction = (instrument: number, levels: number, out: BigInt64Ar
 
 export interface NativePublisher {
   /** Chooses the source; once, before start. Throws when the source's options are wrong. */
-  sourceItch(source: NativeItchSource): void;
-  sourceSimulate(source: NativeSimulateSource): void;
+  source(source: NativeSource): void;
+  /** Figures of the source's own, by name. */
+  sourceFigures(): Record<string, bigint>;
   /** Starts the publisher thread: heartbeats go out. The source waits for release(). */
   start(): void;
   release(): void;

@@ -1,7 +1,7 @@
 /** What a distributor writes down so that a restart finds the same source: `session.json` of the state folder. */
 import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { z } from 'zod';
 import { midnightNs, type ServeOptions } from './config.js';
 
@@ -39,15 +39,8 @@ function read(folder: string): z.output<typeof remembered> | undefined {
   }
 }
 
-function sourceText({ source, simulate }: ServeOptions): string {
-  if (source.startsWith('itch:')) return `itch:${resolve(source.slice('itch:'.length))}`;
-  const text = (value: unknown) => (typeof value === 'bigint' ? String(value) : value);
-  return `simulate:${JSON.stringify(simulate, (_, value) => text(value))}`;
-}
-
-/** A run that was cut off yesterday goes on with yesterday's midnight. `nowMs` as of Date.now(). */
-export function identifySource(options: ServeOptions, nowMs: number): SourceIdentity {
-  const source = sourceText(options);
+/** A run that was cut off yesterday goes on with yesterday's midnight. `source`: Source.identity; `nowMs` as of Date.now(). */
+export function identifySource(options: ServeOptions, source: string, nowMs: number): SourceIdentity {
   const before = options.state === '' ? undefined : read(options.state);
   const date = options.date ?? (before?.source === source ? before.date : undefined);
   const midnight = midnightNs({ source: options.source, date }, nowMs);

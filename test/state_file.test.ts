@@ -5,10 +5,15 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import t from 'tap';
-import { parseOptions, serveOptions } from '../src/config.js';
+import { parseOptions, type ServeOptions, serveOptions } from '../src/config.js';
 import { Distributor } from '../src/index.js';
+import { openSource } from '../src/sources/open.js';
 import { forgetSource, identifySource, rememberSource } from '../src/state_file.js';
 import { linePair } from './faults/lines.js';
+
+const nobody = new AbortController().signal;
+const identify = async (options: ServeOptions, nowMs: number) =>
+  identifySource(options, (await openSource(options, nobody)).identity, nowMs);
 
 const noon = Date.UTC(2026, 10, 23, 12);
 const day_ms = 86_400_000;
@@ -16,30 +21,30 @@ const day_ms = 86_400_000;
 t.test('aRestartAfterMidnightKeepsTheDay', async (t) => {
   const state = join(t.testdir({}), 'state');
   const options = parseOptions(serveOptions, { state }, 'test');
-  const first = identifySource(options, noon);
+  const first = await identify(options, noon);
   t.equal(first.midnightNs, BigInt(Date.UTC(2026, 10, 23)) * 1_000_000n);
   rememberSource(state, 7n, first);
-  t.same(identifySource(options, noon + day_ms), first);
+  t.same(await identify(options, noon + day_ms), first);
   const other = parseOptions(serveOptions, { state, simulate: { seed: 2 } }, 'test');
-  t.not(identifySource(other, noon).hash, first.hash, 'another seed is another source');
-  t.equal(identifySource(other, noon + day_ms).midnightNs, first.midnightNs + BigInt(day_ms) * 1_000_000n);
+  t.not((await identify(other, noon)).hash, first.hash, 'another seed is another source');
+  t.equal((await identify(other, noon + day_ms)).midnightNs, first.midnightNs + BigInt(day_ms) * 1_000_000n);
   const dated = parseOptions(serveOptions, { state, date: '2020-01-01' }, 'test');
   t.equal(
-    identifySource(dated, noon).midnightNs,
+    (await identify(dated, noon)).midnightNs,
     BigInt(Date.UTC(2020, 0, 1)) * 1_000_000n,
     'a date that is said wins',
   );
   forgetSource(state);
-  t.not(identifySource(options, noon + day_ms).midnightNs, first.midnightNs);
+  t.not((await identify(options, noon + day_ms)).midnightNs, first.midnightNs);
   forgetSource(state);
 });
 
 t.test('aNoteThatCannotBeReadIsNone', async (t) => {
   const state = t.testdir({ 'session.json': '{"version": 1, "session": 5' });
   const options = parseOptions(serveOptions, { state }, 'test');
-  t.equal(identifySource(options, noon).midnightNs, BigInt(Date.UTC(2026, 10, 23)) * 1_000_000n);
+  t.equal((await identify(options, noon)).midnightNs, BigInt(Date.UTC(2026, 10, 23)) * 1_000_000n);
   writeFileSync(join(state, 'session.json'), 'x'.repeat(100_000));
-  t.equal(identifySource(options, noon).midnightNs, BigInt(Date.UTC(2026, 10, 23)) * 1_000_000n);
+  t.equal((await identify(options, noon)).midnightNs, BigInt(Date.UTC(2026, 10, 23)) * 1_000_000n);
 });
 
 function serveFlags(state: string, pair: ReturnType<typeof linePair>, messages: number): string[] {

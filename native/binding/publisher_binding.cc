@@ -6,15 +6,11 @@
 #include <utility>
 
 #include "binding/jitter_binding.h"
-#include "binding/sources_options.h"
+#include "binding/source_makers.h"
 #include "binding/values.h"
 
 namespace depthcast::binding {
 namespace {
-
-run::Pacing read_pacing(const Fields& fields) {
-  return {fields.number<double>("speed"), fields.number<double>("rate")};
-}
 
 run::PublisherOptions read_options(const Fields& fields) {
   run::PublisherOptions options;
@@ -66,6 +62,7 @@ std::shared_ptr<run::StateFolder> open_state(const Fields& fields, const run::Pu
   options.session_new = publisher.session;
   options.ring_identity = run::Publisher::ring_identity_of(publisher);
   options.identity = run::identity_of(publisher);
+  options.source_repeats = fields.boolean("sourceRepeats");
   options.datagram_bytes = publisher.datagram_bytes.at(0);
   options.journal = read_journal(Fields(fields.env(), fields.get("journal")));
   return std::make_shared<run::StateFolder>(std::move(options));
@@ -84,8 +81,8 @@ const char* name_of(run::SourceEndReason reason) {
 Napi::Function PublisherBinding::define(Napi::Env env) {
   return DefineClass(
       env, "Publisher",
-      {InstanceMethod<&PublisherBinding::source_itch>("sourceItch"),
-       InstanceMethod<&PublisherBinding::source_simulate>("sourceSimulate"),
+      {InstanceMethod<&PublisherBinding::source>("source"),
+       InstanceMethod<&PublisherBinding::source_figures>("sourceFigures"),
        InstanceMethod<&PublisherBinding::start>("start"), InstanceMethod<&PublisherBinding::release>("release"),
        InstanceMethod<&PublisherBinding::stop>("stop"), InstanceMethod<&PublisherBinding::close>("close"),
        InstanceMethod<&PublisherBinding::counters>("counters"), InstanceMethod<&PublisherBinding::depth>("depth"),
@@ -159,32 +156,24 @@ Napi::Value PublisherBinding::handle(const Napi::CallbackInfo& info) {
 
 PublisherBinding::~PublisherBinding() { shut_down(); }
 
-void PublisherBinding::set_source(Napi::Env env, std::unique_ptr<run::ByteSource> bytes, const run::Pacing& pacing,
-                                  std::int64_t midnight_ns) {
-  if (!lifetime_.is_open() || started_ || source_ != nullptr) {
-    Napi::Error::New(env, "the source is chosen once, before start").ThrowAsJavaScriptException();
-    throw Thrown();
+Napi::Value PublisherBinding::source(const Napi::CallbackInfo& info) {
+  return guard(info.Env(), [&] {
+    std::unique_ptr<run::EventSource> made = make_source(Fields(info.Env(), info[0]));  // owns its descriptor at once
+    if (!lifetime_.is_open() || started_ || source_ != nullptr) {
+      throw std::runtime_error("the source is chosen once, before start");
+    }
+    source_ = std::make_unique<run::SourceThread>(*publisher_, std::move(made));
+    return info.Env().Undefined();
+  });
+}
+
+Napi::Value PublisherBinding::source_figures(const Napi::CallbackInfo& info) {
+  Napi::Object result = Napi::Object::New(info.Env());
+  if (source_ == nullptr) return result;
+  for (const run::SourceFigure& figure : source_->source().figures()) {
+    result.Set(figure.name, big(info.Env(), figure.value));
   }
-  source_ = std::make_unique<run::ItchSource>(*publisher_, std::move(bytes), pacing, midnight_ns);
-}
-
-Napi::Value PublisherBinding::source_itch(const Napi::CallbackInfo& info) {
-  return guard(info.Env(), [&] {
-    const Fields fields(info.Env(), info[0]);
-    io::FileDescriptor descriptor(fields.number<int>("descriptor"));
-    set_source(info.Env(), run::make_descriptor_source(std::move(descriptor)), read_pacing(fields),
-               fields.big<std::int64_t>("midnightNs"));
-    return info.Env().Undefined();
-  });
-}
-
-Napi::Value PublisherBinding::source_simulate(const Napi::CallbackInfo& info) {
-  return guard(info.Env(), [&] {
-    const Fields fields(info.Env(), info[0]);
-    set_source(info.Env(), run::make_simulated_source(read_simulated(fields)), read_pacing(fields),
-               fields.big<std::int64_t>("midnightNs"));
-    return info.Env().Undefined();
-  });
+  return result;
 }
 
 Napi::Value PublisherBinding::start(const Napi::CallbackInfo& info) {

@@ -6,7 +6,7 @@
 #include <memory>
 
 #include "binding/values.h"
-#include "run/itch_source.h"
+#include "run/event_source.h"
 #include "run/journal_writer.h"
 #include "run/publisher.h"
 #include "run/state_folder.h"
@@ -29,8 +29,8 @@ class PublisherBinding final : public Napi::ObjectWrap<PublisherBinding> {
   static PublisherBinding& of(Napi::Env env, const Napi::Value& value);
 
  private:
-  Napi::Value source_itch(const Napi::CallbackInfo& info);
-  Napi::Value source_simulate(const Napi::CallbackInfo& info);
+  Napi::Value source(const Napi::CallbackInfo& info);
+  Napi::Value source_figures(const Napi::CallbackInfo& info);
   Napi::Value start(const Napi::CallbackInfo& info);
   Napi::Value release(const Napi::CallbackInfo& info);
   Napi::Value stop(const Napi::CallbackInfo& info);
@@ -42,8 +42,6 @@ class PublisherBinding final : public Napi::ObjectWrap<PublisherBinding> {
   Napi::Value handle(const Napi::CallbackInfo& info);
   Napi::Value journal_counters(const Napi::CallbackInfo& info);
 
-  void set_source(Napi::Env env, std::unique_ptr<run::ByteSource> bytes, const run::Pacing& pacing,
-                  std::int64_t midnight_ns);
   void stop_input();
   void tell_end(Napi::Env env, Napi::Function callback);
 
@@ -53,7 +51,7 @@ class PublisherBinding final : public Napi::ObjectWrap<PublisherBinding> {
   std::shared_ptr<run::StateFolder> state_;
   std::shared_ptr<run::Publisher> publisher_;
   std::unique_ptr<run::JournalWriter> journal_;
-  std::unique_ptr<run::ItchSource> source_;
+  std::unique_ptr<run::SourceThread> source_;
   std::uint32_t handle_ = 0;
   bool started_ = false;
   bool released_ = false;

@@ -95,6 +95,11 @@ void BroadcastWriter::mark_sent() {
   header_->sent.store(tail_, std::memory_order_relaxed);  // read after the writer's death only
 }
 
+void BroadcastWriter::mark_input(std::uint64_t position) {
+  // Pairs with the load in input_position(): the records stand there.
+  header_->input_position.store(position, std::memory_order_release);
+}
+
 void BroadcastWriter::end() {
   // Pairs with the load in BroadcastReader::poll: every record was stored before.
   header_->state.store(static_cast<std::uint32_t>(WriterState::ended), std::memory_order_release);
@@ -234,6 +239,10 @@ std::uint64_t BroadcastReader::oldest_sequence() const {
 std::uint64_t BroadcastReader::next_sequence() const {
   header_->tail.load(std::memory_order_acquire);  // pairs with the store in write: the number is at least that new
   return header_->next_sequence.load(std::memory_order_relaxed);
+}
+
+std::uint64_t BroadcastReader::input_position() const {
+  return header_->input_position.load(std::memory_order_acquire);  // pairs with mark_input()
 }
 
 std::uint64_t BroadcastReader::sent_position() const {

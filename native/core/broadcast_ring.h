@@ -35,6 +35,7 @@ struct RingHeader {
   Word latest;               // start of the last whole record
   Word next_sequence;        // number of the message after the last whole record
   Word sent;                 // every record that ends at or below has been handed to the kernel
+  Word input_position;       // the input up to here was taken whole, and all that came of it stands above
   alignas(64) Word heartbeat_ns;
   std::atomic<std::uint32_t> state;
 };
@@ -93,6 +94,8 @@ class BroadcastWriter {
   void heartbeat(std::uint64_t now_ns);
   // Everything written so far has been handed to the kernel.
   void mark_sent();
+  // All that came of the input up to this position has been written.
+  void mark_input(std::uint64_t position);
   void end();
 
  private:
@@ -133,6 +136,8 @@ class BroadcastReader {
   std::uint64_t next_sequence() const;
   // Every record that ends at or below has been handed to the kernel; for comparison with positions.
   std::uint64_t sent_position() const;
+  // The input up to this position was taken whole, and all that came of it stands here or stood here.
+  std::uint64_t input_position() const;
   // Where the next record is expected.
   std::uint64_t position() const { return cursor_; }
   std::uint64_t lapped_count() const { return lapped_count_; }

@@ -16,7 +16,7 @@ class DescriptorSource final : public ByteSource {
 
   std::size_t read(std::span<std::uint8_t> out, const std::atomic<bool>& stop, std::string& error) override {
     constexpr int look_again_ms = 50;
-    // Pairs with the store in ItchSource::stop().
+    // Pairs with the store in SourceInput::stop().
     while (!stop.load(std::memory_order_acquire)) {
       pollfd waiting{descriptor_.get(), POLLIN, 0};
       const int ready = poll(&waiting, 1, look_again_ms);

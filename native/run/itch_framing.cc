@@ -40,7 +40,7 @@ ItchFraming::Next ItchFraming::fail(std::string expected) {
 
 ItchFraming::Next ItchFraming::next(std::span<const std::uint8_t>& message, const std::atomic<bool>& stop) {
   message_offset_ = stream_offset_;
-  // Pairs with the store in ItchSource::stop(): a stop is not taken for the end of a broken file.
+  // Pairs with the store in SourceInput::stop(): a stop is not taken for the end of a broken file.
   const auto stopped = [&] { return stop.load(std::memory_order_acquire); };
   if (!fill(prefix_bytes, stop)) {
     if (!read_error_.empty()) return fail(read_error_);

@@ -230,11 +230,13 @@ Publisher::Publisher(const PublisherOptions& options, std::function<void()> on_e
       output_(std::make_unique<Output>(options_, start_, ring_identity_of(options), ring_memory_.data(),
                                        io::realtime_ns(), definitions_)),
       sequencer_(book_, *output_, start_.state),
-      first_position_(start_.expected.empty() ? start_.state.position + 1 : start_.expected.front().stamp.position) {
+      first_position_(start_.expected.empty() ? start_.state.position + 1 : start_.expected.front().stamp.position),
+      committed_position_(start_.state.position) {
   memory_lock_.end();
   counters_.set(PublisherCounter::locked_bytes, memory_lock_.bytes());
   counters_.set(PublisherCounter::lock_error, static_cast<std::uint64_t>(memory_lock_.error()));
   output_->send_again(start_);
+  output_->ring().mark_input(start_.state.position);
   if (options_.start != nullptr) options_.start->ring_ready(ring_memory_);
   for (std::uint32_t instrument = 1; instrument <= sequencer_.instrument_count(); ++instrument) {
     output_->tell_definition(instrument, sequencer_.record(instrument));
@@ -334,6 +336,7 @@ void Publisher::run() {
     flush();
     if (output_->contradiction() != 0) break;
     if (worked) {
+      commit_input();
       idle_rounds = 0;
       publish_counters();
     } else if (ended) {
@@ -427,6 +430,15 @@ void Publisher::flush() {
   if (probe != nullptr) probe->before_send();
   output_->flush();
   if (probe != nullptr) probe->after_send();
+}
+
+// Of the position that is being taken, some cells may still wait in the input ring: they were handed on together.
+void Publisher::commit_input() {
+  std::uint64_t position = sequencer_.input_position();
+  if (input_.available() != 0 && input_.at_head(0).event.position == position) --position;
+  output_->ring().mark_input(position);
+  // Pairs with the load in committed_position().
+  committed_position_.store(position, std::memory_order_release);
 }
 
 void Publisher::finish() {

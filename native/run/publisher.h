@@ -119,6 +119,12 @@ class Publisher {
     return contradiction_.load(std::memory_order_acquire);  // pairs with the store in finish()
   }
 
+  // Everything that the source gave up to this position was taken, and all that came of it stands in the broadcast
+  // ring.
+  std::uint64_t committed_position() const {
+    return committed_position_.load(std::memory_order_acquire);  // pairs with the store in commit_input()
+  }
+
   SpscRing<ingest::InputCell>& input() { return input_; }
   // After input().publish(): wakes a parked publisher.
   void wake() {
@@ -149,6 +155,7 @@ class Publisher {
   void send_heartbeat(bool end_of_session);
   void repeat_definitions();
   void flush();
+  void commit_input();
   void finish();
   void idle(std::uint32_t& idle_rounds);
   void publish_counters();
@@ -171,6 +178,7 @@ class Publisher {
   RingFollowers followers_;
   FollowerPatience patience_;  // the source's
   std::atomic<std::uint64_t> contradiction_{0};
+  std::atomic<std::uint64_t> committed_position_;
 
   // The publisher thread's own.
   std::int64_t realtime_offset_ns_ = 0;

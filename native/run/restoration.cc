@@ -217,6 +217,14 @@ bool Restoration::apply_pending() {
   return true;
 }
 
+bool Restoration::settle(std::uint64_t position) {
+  const std::uint64_t last = pending_.empty() ? position_ : pending_.back().stamp.position;
+  if (position < last || !fault_.empty()) return false;
+  if (!pending_.empty() && !apply_pending()) return false;
+  position_ = position;
+  return true;
+}
+
 bool Restoration::apply(const SequencedMessage& sequenced) {
   const std::uint64_t sequence = sequenced.stamp.sequence;
   std::uint32_t instrument = 0;

@@ -53,6 +53,10 @@ class Restoration {
   // passed over. False where it contradicts what came before; then see fault().
   bool take(std::span<const std::uint8_t> datagram);
 
+  // The input up to `position` is known to have been taken whole, and nothing is missing here of what came of it. True
+  // where that covers every message taken: then none is expected again.
+  bool settle(std::uint64_t position);
+
   // The number after the last message taken.
   std::uint64_t next_sequence() const { return next_sequence_; }
   // As of the last position of the source that is known to be complete.

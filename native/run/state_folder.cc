@@ -149,6 +149,7 @@ void StateFolder::complete_journal(OldRing& ring) {
 Start StateFolder::restore(book::Book& book, const OldRing& ring) {
   const std::uint64_t session = ring.reader.header().session;
   const std::uint64_t next = ring.reader.next_sequence();
+  const std::uint64_t committed = options_.source_repeats ? 0 : ring.reader.input_position();
   Start start;
   std::string fault;
   std::vector<CheckpointName> checkpoints = list_checkpoints(checkpoints_folder());
@@ -156,10 +157,10 @@ Start StateFolder::restore(book::Book& book, const OldRing& ring) {
                 [&](const CheckpointName& name) { return name.session != session || name.sequence >= next; });
   bool restored = false;
   while (!restored && !checkpoints.empty()) {
-    restored = restore_from(book, &checkpoints.back(), session, next, start, fault);
+    restored = restore_from(book, &checkpoints.back(), session, next, committed, start, fault);
     checkpoints.pop_back();
   }
-  if (!restored && !restore_from(book, nullptr, session, next, start, fault)) {
+  if (!restored && !restore_from(book, nullptr, session, next, committed, start, fault)) {
     throw std::runtime_error("what was published cannot be executed again: " + fault);
   }
   start.session = session;
@@ -174,7 +175,7 @@ Start StateFolder::restore(book::Book& book, const OldRing& ring) {
 
 // From that checkpoint, or from the first message. False, and why, where it cannot be done so.
 bool StateFolder::restore_from(book::Book& book, const CheckpointName* checkpoint, std::uint64_t session,
-                               std::uint64_t next_sequence, Start& start, std::string& fault) {
+                               std::uint64_t next_sequence, std::uint64_t committed, Start& start, std::string& fault) {
   book.reset();
   Restoration restoration(book, options_.channel, session, options_.datagram_bytes);
   std::uint64_t position = 0;
@@ -214,8 +215,13 @@ bool StateFolder::restore_from(book::Book& book, const CheckpointName* checkpoin
       return false;
     }
   }
-  // Of the last position it is not known whether it was complete, so the checkpoint must lie before it.
-  if (checkpoint != nullptr &&
+  const bool settled = restoration.settle(committed);
+  if (!restoration.fault().empty()) {
+    fault = restoration.fault();
+    return false;
+  }
+  // Else it is not known whether the last position was complete, so the checkpoint must lie before it.
+  if (!settled && checkpoint != nullptr &&
       (restoration.expected().empty() || restoration.expected().front().stamp.position == position)) {
     fault = "the checkpoint of message " + std::to_string(checkpoint->sequence) + " is too young";
     return false;

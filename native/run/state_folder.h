@@ -23,6 +23,9 @@ struct StateOptions {
   std::uint64_t ring_identity = 0;  // Publisher::ring_identity_of()
   std::uint64_t identity = 0;       // identity_of()
   std::size_t datagram_bytes = 1'400;
+  // The source can give any position again, also one that was committed: a restart begins with the last one that left a
+  // message, and compares. False: it begins behind the last one committed.
+  bool source_repeats = true;
   JournalOptions journal;  // policies; the folder, the session and who writes are filled in here
 };
 
@@ -59,7 +62,7 @@ class StateFolder final : public StartPoint {
   void complete_journal(OldRing& ring);
   Start restore(book::Book& book, const OldRing& ring);
   bool restore_from(book::Book& book, const CheckpointName* checkpoint, std::uint64_t session,
-                    std::uint64_t next_sequence, Start& start, std::string& fault);
+                    std::uint64_t next_sequence, std::uint64_t committed, Start& start, std::string& fault);
   std::uint64_t session_last() const;
   JournalOptions journal_options(std::uint64_t session, bool continues) const;
 

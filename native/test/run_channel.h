@@ -71,10 +71,15 @@ inline run::SubscriberOptions subscriber_options(const run::PublisherOptions& pu
   return options;
 }
 
-inline std::unique_ptr<run::ItchSource> simulated(run::Publisher& publisher,
-                                                  const ingest::SimulatedExchangeOptions& flow, double rate = 0) {
-  return std::make_unique<run::ItchSource>(publisher, run::make_simulated_source(flow), run::Pacing{0, rate},
-                                           midnight_ns);
+inline std::unique_ptr<run::SourceThread> itch(run::Publisher& publisher, std::unique_ptr<run::ByteSource> bytes,
+                                               const run::Pacing& pacing = {}) {
+  return std::make_unique<run::SourceThread>(publisher,
+                                             std::make_unique<run::ItchSource>(std::move(bytes), pacing, midnight_ns));
+}
+
+inline std::unique_ptr<run::SourceThread> simulated(run::Publisher& publisher,
+                                                    const ingest::SimulatedExchangeOptions& flow, double rate = 0) {
+  return itch(publisher, run::make_simulated_source(flow), run::Pacing{0, rate});
 }
 
 inline std::uint64_t figure(const run::Subscriber& subscriber, run::SubscriberCounter name) {

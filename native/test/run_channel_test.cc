@@ -323,13 +323,13 @@ TEST(publisherEndsItsSessionWhereItsSourceBreaks) {
   Listener listener(subscriber);
   subscriber.start();
   publisher.start();
-  run::ItchSource source(publisher, std::make_unique<PieceSource>(stream, 7), {}, midnight_ns);
-  source.start();
-  source.join();
-  CHECK(source.end().reason == run::SourceEndReason::fault);
-  CHECK_EQUAL(source.end().position, 2U);
-  CHECK_EQUAL(source.end().fault.offset, good);
-  CHECK_EQUAL(source.end().fault.expected, "a message of 36 bytes, but the file ends after 1 of them");
+  const auto source = itch(publisher, std::make_unique<PieceSource>(stream, 7));
+  source->start();
+  source->join();
+  CHECK(source->end().reason == run::SourceEndReason::fault);
+  CHECK_EQUAL(source->end().position, 2U);
+  CHECK_EQUAL(source->end().fault.offset, good);
+  CHECK_EQUAL(source->end().fault.expected, "a message of 36 bytes, but the file ends after 1 of them");
   REQUIRE(listener.wait_for<run::EndOfSessionEvent>());
   const run::BookExport books = listener.books();
   CHECK_EQUAL(books.sequence, 2U);
@@ -348,10 +348,10 @@ TEST(sourceIsPacedByItsRateAndByItsTimes) {
   for (const auto& [pacing, milliseconds] : {std::pair{run::Pacing{0, 200}, 50}, {run::Pacing{2, 0}, 100}}) {
     Publisher publisher(publisher_options(), {});
     publisher.start();
-    run::ItchSource source(publisher, std::make_unique<PieceSource>(stream), pacing, midnight_ns);
+    const auto source = itch(publisher, std::make_unique<PieceSource>(stream), pacing);
     const auto start = std::chrono::steady_clock::now();
-    source.start();
-    source.join();
+    source->start();
+    source->join();
     const auto took = std::chrono::steady_clock::now() - start;
     CHECK(took >= std::chrono::milliseconds(milliseconds));
     CHECK(took < std::chrono::milliseconds(milliseconds + 5'000));
@@ -367,16 +367,16 @@ TEST(sourceThatWaitsForItsTimeStopsAtOnce) {
   }
   Publisher publisher(publisher_options(), {});
   publisher.start();
-  run::ItchSource source(publisher, std::make_unique<PieceSource>(stream), {1, 0}, midnight_ns);
-  source.start();
+  const auto source = itch(publisher, std::make_unique<PieceSource>(stream), {1, 0});
+  source->start();
   // What came before the wait has been published, not kept back.
   REQUIRE(wait_until([&] { return figure(publisher, PublisherCounter::sequence) == 2; }));
   const auto start = std::chrono::steady_clock::now();
-  source.stop();
-  source.join();
+  source->stop();
+  source->join();
   CHECK(std::chrono::steady_clock::now() - start < std::chrono::seconds(5));
-  CHECK(source.end().reason == run::SourceEndReason::stopped);
-  CHECK_EQUAL(source.end().position, 1U);
+  CHECK(source->end().reason == run::SourceEndReason::stopped);
+  CHECK_EQUAL(source->end().position, 1U);
 }
 
 TEST(publisherAndSubscriberRefuseWhatCannotWork) {

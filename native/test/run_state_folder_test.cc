@@ -70,7 +70,7 @@ struct Life {
   std::shared_ptr<StateFolder> state;
   std::unique_ptr<Publisher> publisher;
   std::unique_ptr<run::JournalWriter> journal;
-  std::unique_ptr<run::ItchSource> source;
+  std::unique_ptr<run::SourceThread> source;
 };
 
 // Reads line A with code of its own: every number, what it said, and the last digest.

@@ -33,7 +33,7 @@ class ScriptedFeed {
     const [from, to] = addon.pipe();
     this.#to = to;
     this.publisher = new addon.Publisher(publisherOptions(number), () => {});
-    this.publisher.sourceItch({ descriptor: from, midnightNs: 0n, speed: 0, rate: 0 });
+    this.publisher.source({ kind: 'itch', descriptor: from, midnightNs: 0n, speed: 0, rate: 0 });
     const limits = { orders: 1_024, instruments: 16 };
     const { A: lineA, B: lineB } = client_lines;
     this.client = new FeedClient({ lineA, lineB, control: null, limits, gapWaitMs: 50, silenceMs: 30_000 });

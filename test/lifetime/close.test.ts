@@ -132,7 +132,7 @@ testClosing('closeWithRequestsInFlightIsHarmless', async () => {
 testClosing('closeWhileTheSourceHasNothingToReadDoesNotWaitForIt', async (t) => {
   const { publisher, subscriber } = openFeed(number);
   const [from, to] = addon.pipe();
-  publisher.sourceItch({ descriptor: from, midnightNs: 0n, speed: 0, rate: 0 });
+  publisher.source({ kind: 'itch', descriptor: from, midnightNs: 0n, speed: 0, rate: 0 });
   publisher.start();
   publisher.release();
   // Half a length prefix: the reader is in the middle of a message.
@@ -203,11 +203,11 @@ testClosing('wrongOptionsThrowAndLeaveNothingBehind', async (t) => {
 testClosing('descriptorOfARefusedSourceIsClosed', async (t) => {
   const file = join(t.testdir({ 'empty.itch50': '' }), 'empty.itch50');
   const { publisher, subscriber } = openFeed(number);
-  const source = () => ({ descriptor: openSync(file, 'r'), midnightNs: 0n, speed: 0, rate: 0 });
-  publisher.sourceItch(source());
+  const source = () => ({ kind: 'itch' as const, descriptor: openSync(file, 'r'), midnightNs: 0n, speed: 0, rate: 0 });
+  publisher.source(source());
   const refused = /chosen once/;
-  t.throws(() => publisher.sourceItch(source()), refused, 'a second source');
+  t.throws(() => publisher.source(source()), refused, 'a second source');
   publisher.close();
-  t.throws(() => publisher.sourceItch(source()), refused, 'a source after the end');
+  t.throws(() => publisher.source(source()), refused, 'a source after the end');
   subscriber.close();
 });

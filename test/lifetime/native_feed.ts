@@ -84,7 +84,8 @@ export function subscriberOptions(
 
 /** A simulated exchange without end, at full speed unless a rate is given. */
 export function simulateEndlessly(publisher: NativePublisher, rate = 0): void {
-  publisher.sourceSimulate({
+  publisher.source({
+    kind: 'simulate',
     seed: 1n,
     symbols: 20,
     messages: 0n,

@@ -1,0 +1,27 @@
+/** How the kinds of source are written in the option `source`. */
+
+interface SourceKind {
+  /** As in a help text. */
+  syntax: string;
+  pattern: RegExp;
+}
+
+const kinds = {
+  simulate: { syntax: 'simulate', pattern: /^simulate$/ },
+  itch: { syntax: 'itch:FILE', pattern: /^itch:./s },
+} satisfies Record<string, SourceKind>;
+
+export type SourceKindName = keyof typeof kinds;
+
+/** Undefined where no kind is written so. */
+export function sourceKind(source: string): SourceKindName | undefined {
+  for (const [name, { pattern }] of Object.entries(kinds)) {
+    if (pattern.test(source)) return name as SourceKindName;
+  }
+  return undefined;
+}
+
+const quoted = Object.values(kinds).map(({ syntax }) => `"${syntax}"`);
+
+/** All of them, for a message that says what was expected. */
+export const sourceSyntax = `${quoted.slice(0, -1).join(', ')} or ${quoted.at(-1)}`;

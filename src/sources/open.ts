@@ -1,0 +1,18 @@
+/** Opens any kind of source. */
+import type { ServeOptions } from '../config.js';
+import { openItchSource } from './itch.js';
+import { type SourceKindName, sourceKind } from './kinds.js';
+import { openSimulateSource } from './simulate.js';
+import type { Source, SourceOpener } from './source.js';
+
+const openers: Record<SourceKindName, SourceOpener> = {
+  simulate: openSimulateSource,
+  itch: openItchSource,
+};
+
+/** The source that `options.source` names; see SourceOpener. */
+export async function openSource(options: ServeOptions, signal: AbortSignal): Promise<Source> {
+  const kind = sourceKind(options.source);
+  if (kind === undefined) throw new Error(`no source is written ${options.source}`);
+  return openers[kind](options, signal);
+}
