@@ -29,7 +29,7 @@ function fromFile(file: string): unknown {
   }
 }
 
-function fromFlags({ channels, instruments, modes, depthLevelsMax, connectionsMax }: NewOptions): unknown {
+function fromFlags({ channels, instruments, modes, depthLevelsMax, connectionsMax, metrics }: NewOptions): unknown {
   const all = channels.includes('*');
   return {
     grants: [
@@ -41,12 +41,13 @@ function fromFlags({ channels, instruments, modes, depthLevelsMax, connectionsMa
       },
     ],
     connectionsMax: connectionsMax === 0 ? null : connectionsMax,
+    metrics,
   };
 }
 
 function entitlementsOf(options: NewOptions, given: Given): Entitlements {
   const { entitlements: file } = options;
-  const flags = ['channels', 'instruments', 'modes', 'depthLevelsMax', 'connectionsMax'];
+  const flags = ['channels', 'instruments', 'modes', 'depthLevelsMax', 'connectionsMax', 'metrics'];
   if (file !== '' && flags.some((flag) => given[flag] !== undefined))
     throw new UsageError('--entitlements says everything: no flag about entitlements beside it');
   const parsed = parseEntitlements(file === '' ? fromFlags(options) : fromFile(file));

@@ -17,9 +17,10 @@ export const tokenNewCommandOptions = z.strictObject({
     .describe(`modes, of ${access_modes.join(', ')}`),
   depthLevelsMax: wholeNumber(0, 1_000_000).default(0).describe('levels of each side in mode depth; 0: all'),
   connectionsMax: wholeNumber(0, 1_000_000).default(0).describe("connections at the same time; 0: the server's limit"),
+  metrics: z.boolean().default(false).describe("the server's figures too, for its operator (GET /metrics)"),
   entitlements: text('a path, or nothing')
     .default('')
-    .describe('JSON file with whole entitlements, instead of the five above (docs/access.md)'),
+    .describe('JSON file with whole entitlements, instead of the six above (docs/access.md)'),
 });
 export const tokenListCommandOptions = z.strictObject({
   file,

@@ -36,6 +36,8 @@ export interface DirectoryChannel {
   instruments: number;
   /** Path of the recovery service on this server; null, or not told: none. So with what follows. */
   recovery?: string | null;
+  /** The same for who asks another server: ws://HOST:PORT/PATH. */
+  recoveryUrl?: string | null;
   /** UDP port of re-requests; null: none. */
   recoveryUdpPort?: number | null;
   /** Multicast group of the snapshot loop; null: none. */

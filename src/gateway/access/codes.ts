@@ -138,6 +138,7 @@ export const access_refusals = {
     text: 'not entitled to so many levels',
     cure: 'ask for fewer levels; entitlements: `depthLevelsMax` of a grant',
   },
+  metrics_denied: { status: 403, text: 'not entitled to the figures', cure: 'entitlements: `metrics`' },
   server_full: {
     status: 503,
     text: 'the server has as many connections as it takes',

@@ -1,6 +1,6 @@
 /** Answers what entitlements allow. Pure; one object for the gateway, the recovery service and snapshots. */
 import { type Refusal, refuse } from './codes.js';
-import type { AccessMode, Entitlements, Grant } from './entitlements.js';
+import { type AccessMode, access_modes, type Entitlements, type Grant } from './entitlements.js';
 import { type NamePattern, namePattern } from './name_pattern.js';
 
 /** Names of instruments, or the whole channel. */
@@ -15,6 +15,16 @@ export type AccessRequest =
   | { use: 'snapshot'; channel: number; instruments: Chosen };
 
 export type Answer = { allowed: true } | { allowed: false; refusal: Refusal };
+
+/** What of a channel somebody may know of. */
+export interface ChannelView {
+  /** Those in which something of it is allowed. */
+  modes: AccessMode[];
+  /** Its packets as they are multicast, and so whatever it holds. */
+  packets: boolean;
+  /** In whatever mode. */
+  sees(name: string): boolean;
+}
 
 interface CompiledGrant {
   grant: Grant;
@@ -88,6 +98,17 @@ export class Entitled {
   /** One instrument of a pattern or a whole channel, e.g. one that was defined after the subscription. */
   allowsInstrument(channel: number, mode: AccessMode, levels: number, name: string): boolean {
     return this.allows({ use: 'subscribe', channel, mode, instruments: [name], levels }).allowed;
+  }
+
+  /** For the directory; undefined where nothing of the channel is allowed. */
+  view(channel: number): ChannelView | undefined {
+    const grants = this.#grants.filter(({ channels }) => channels === undefined || channels.has(channel));
+    if (grants.length === 0) return undefined;
+    return {
+      modes: access_modes.filter((mode) => grants.some(({ grant }) => grant.modes.includes(mode))),
+      packets: this.allows({ use: 'retransmit', channel }).allowed,
+      sees: (name) => grants.some((grant) => covers(grant, name)),
+    };
   }
 
   /** Those of the names that are allowed: what a client's pattern gives it. */

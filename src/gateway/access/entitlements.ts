@@ -68,6 +68,8 @@ export const entitlementsSchema = z.strictObject({
   /** Frames and messages a second that the server sends to one session; null: as many as come. */
   framesPerSecondMax: whole(1, 1_000_000).nullable().default(null),
   messagesPerSecondMax: whole(1, 100_000_000).nullable().default(null),
+  /** The figures of the whole server (GET /metrics): for its operator. */
+  metrics: z.boolean('expected true or false').default(false),
 });
 
 export type Entitlements = z.output<typeof entitlementsSchema>;
@@ -80,4 +82,5 @@ export function parseEntitlements(value: unknown): { value: Entitlements } | { f
 /** Everything: for a server without authentication. */
 export const all_entitlements: Entitlements = entitlementsSchema.parse({
   grants: [{ channels: '*', instruments: ['*'], modes: [...access_modes] }],
+  metrics: true,
 });

@@ -58,12 +58,19 @@ export interface Setup {
 }
 
 export function setup(
-  given: { limits?: object; jwt?: JwtVerifier; anonymous?: Entitlements; file?: TokenFile; clock?: Clock } = {},
+  given: {
+    limits?: object;
+    jwt?: JwtVerifier;
+    anonymous?: Entitlements;
+    file?: TokenFile;
+    clock?: Clock;
+    origins?: string[];
+  } = {},
 ): Setup {
   const clock = given.clock ?? new Clock();
   const lines: string[] = [];
   const audit = new AuditLog((line) => lines.push(line) > 0, clock.now());
-  const origin = { hosts: [], bindHost: '127.0.0.1', origins: [], tls: false };
+  const origin = { hosts: [], bindHost: '127.0.0.1', origins: given.origins ?? [], tls: false };
   const control = new AccessControl(
     { limits: limitsOf(given.limits), origin, anonymous: given.anonymous, tokens: true },
     { jwt: given.jwt, audit, now: clock.now, seed: 1 },
