@@ -358,8 +358,9 @@ export class SessionState {
     this.#attempts = 0;
     this.#ping_ms = this.#now + this.#options.pingMs;
     this.#host.onLink(true);
-    this.#host.onWelcome({ channels, levels });
     for (const stream of this.streams.values()) stream.subscribe();
+    // Whoever hears of it may subscribe to more.
+    this.#host.onWelcome({ channels, levels });
   }
 
   #takeError({ id, code, message, waitMs }: Extract<ServerMessage, { type: 'error' }>): void {

@@ -16,6 +16,8 @@ class Play {
   readonly did: string[] = [];
   readonly news: string[] = [];
   readonly welcomes: GatewayWelcome[] = [];
+  /** What is done on hearing of a welcome. */
+  heard: (() => void) | undefined;
   readonly state: SessionState;
 
   constructor() {
@@ -36,7 +38,10 @@ class Play {
       onUpdates: tell('updates'),
       onCountMismatch: tell('countMismatch'),
       onLink: tell('link'),
-      onWelcome: (welcome) => this.welcomes.push(welcome),
+      onWelcome: (welcome) => {
+        this.welcomes.push(welcome);
+        this.heard?.();
+      },
       onError: tell('error'),
       onDefinitions: () => {},
       onSlow: tell('slow'),
@@ -189,6 +194,22 @@ t.test('tellsChannelsRoundTripAndTheGatewaysClock', async (t) => {
   t.equal(play.state.figures.pongs, 0, 'those are of no ping');
   play.say({ type: 'pong', time: ping?.time }, { type: 'pong', time: ping?.time });
   t.match(play.state.figures, { pongs: 1, roundTripMs: 7.25, faults: 0 });
+});
+
+t.test('whatIsSubscribedOnHearingOfTheWelcomeIsAskedForOnce', async (t) => {
+  const play = new Play();
+  play.subscribe({ channel: 1, mode: 'depth' });
+  play.heard = () => play.subscribe({ channel: 1, mode: 'trades' });
+  play.take(play.state.start(play.now));
+  play.connect();
+  t.same(
+    play.flush().map(({ id, type }) => [type, id]),
+    [
+      ['hello', undefined],
+      ['subscribe', 1],
+      ['subscribe', 2],
+    ],
+  );
 });
 
 t.test('countsWhatCameAndComparesIt', async (t) => {
