@@ -1,45 +1,72 @@
 /** Which instruments a subscription means. Pure. */
-import { any_one, any_run, matchParts, type Part } from './access/name_pattern.js';
+import { type NamePattern, namePattern, pattern_rule } from './access/name_pattern.js';
 import type { InstrumentEntry, Selector } from './protocol.js';
 
-/** Wildcards of one pattern: each may make matching start again, so that there are few. */
-const wildcards_max = 4;
+/** Each is held against every instrument, as opposed to names. */
+export const patterns_max = 64;
 
-/** `*`: any characters, none too; `?`: one. Nothing is escaped. */
-export function matches(pattern: string, text: string): boolean {
-  const parts = pattern.split('').map((letter): Part => (letter === '*' ? any_run : letter === '?' ? any_one : letter));
-  return matchParts(parts, text);
+/** Undefined for a number, and for what is no pattern or name. */
+function compiled(selector: Selector): NamePattern | undefined {
+  return typeof selector === 'number' ? undefined : namePattern(selector);
 }
 
+/** It may come to mean other instruments. */
 export function isPattern(selector: Selector): selector is string {
-  return typeof selector === 'string' && /[*?]/.test(selector);
+  const pattern = compiled(selector);
+  return pattern !== undefined && pattern.exact === undefined;
 }
 
-/** What it is that makes a selector unusable, if anything. */
-export function faultOf(selector: Selector): string | undefined {
-  if (typeof selector === 'number') return undefined;
-  const wildcards = [...selector].filter((character) => character === '*').length;
-  return wildcards > wildcards_max ? `${selector} has more than ${wildcards_max} asterisks` : undefined;
+/** What it is that makes the selectors unusable, if anything. */
+export function faultOf(selectors: readonly Selector[]): string | undefined {
+  let patterns = 0;
+  for (const [index, selector] of selectors.entries()) {
+    if (typeof selector === 'number') continue;
+    const pattern = namePattern(selector);
+    if (pattern === undefined) return `instruments.${index}: ${pattern_rule}`;
+    if (pattern.exact === undefined && ++patterns > patterns_max)
+      return `instruments: expected at most ${patterns_max} patterns; take fewer and wider ones`;
+  }
+  return undefined;
+}
+
+interface Index {
+  symbols: Map<string, InstrumentEntry>;
+  numbers: Map<number, InstrumentEntry>;
+}
+
+/** Of each list of instruments, for as long as there is somebody who has it. */
+const indexes = new WeakMap<readonly InstrumentEntry[], Index>();
+
+function indexOf(all: readonly InstrumentEntry[]): Index {
+  let index = indexes.get(all);
+  if (index === undefined) {
+    index = {
+      symbols: new Map(all.map((entry) => [entry.symbol, entry])),
+      numbers: new Map(all.map((entry) => [entry.instrument, entry])),
+    };
+    indexes.set(all, index);
+  }
+  return index;
 }
 
 /**
  * The chosen ones among all, ascending by number, and the selectors that mean none of them. A pattern may mean none: what it
- * means may be defined later.
+ * means may be defined later. `all` must not change afterwards: another list is another array.
  */
 export function choose(
   selectors: readonly Selector[],
   all: readonly InstrumentEntry[],
 ): { chosen: InstrumentEntry[]; unknown: Selector[] } {
-  const bySymbol = new Map(all.map((entry) => [entry.symbol, entry]));
-  const byNumber = new Map(all.map((entry) => [entry.instrument, entry]));
+  const { numbers, symbols } = indexOf(all);
   const chosen = new Map<number, InstrumentEntry>();
   const unknown: Selector[] = [];
   for (const selector of selectors) {
-    if (isPattern(selector)) {
-      for (const entry of all) if (matches(selector, entry.symbol)) chosen.set(entry.instrument, entry);
+    const pattern = compiled(selector);
+    if (pattern !== undefined && pattern.exact === undefined) {
+      for (const entry of all) if (pattern.matches(entry.symbol)) chosen.set(entry.instrument, entry);
       continue;
     }
-    const entry = typeof selector === 'number' ? byNumber.get(selector) : bySymbol.get(selector);
+    const entry = typeof selector === 'number' ? numbers.get(selector) : symbols.get(pattern?.exact ?? selector);
     if (entry === undefined) unknown.push(selector);
     else chosen.set(entry.instrument, entry);
   }

@@ -432,7 +432,7 @@ export class GatewayState {
     const { selectors = [], mode } = subscription;
     if (mode === 'exact' && selectors.length > 0)
       return { code: 'bad_message', message: 'exact has the whole channel; choose instruments with filtered' };
-    const fault = selectors.map(faultOf).find((found) => found !== undefined);
+    const fault = faultOf(selectors);
     if (fault !== undefined) return { code: 'bad_message', message: cut(fault) };
     // Asked before it is looked up: nobody learns the names of what is not theirs.
     const forbidden = this.#refusal(session, subscription);

@@ -1,30 +1,27 @@
 import t from 'tap';
-import { choose, faultOf, matches } from '../../src/gateway/selection.js';
+import { choose, faultOf, patterns_max } from '../../src/gateway/selection.js';
 
-t.test('patternsMatchWholeSymbols', (t) => {
-  for (const [pattern, text, expected] of [
-    ['A*', 'AAPL', true],
-    ['A*', 'BA', false],
-    ['*', '', true],
-    ['?', '', false],
-    ['A?C', 'ABC', true],
-    ['A?C', 'ABBC', false],
-    ['*A*B*', 'xxAyyBzz', true],
-    ['*A*B', 'AB1', false],
-    ['A*A', 'A', false],
-    ['MSFT', 'MSFT', true],
-    ['MSFT', 'MSF', false],
-  ] as const)
-    t.equal(matches(pattern, text), expected, `${pattern} ${text}`);
+t.test('selectorsThatAreNoneAreRefusedBeforeAnythingIsMatched', (t) => {
+  for (const fine of [['AAPL', 5, 'M*', '?', '\\*', 'A**B***C*D*']]) t.equal(faultOf(fine), undefined);
+  for (const bad of ['*a*b*c*d*', 'a\\', 'a\\b', 'a\u0000', ''])
+    t.match(faultOf(['AAPL', bad]), /^instruments\.1: expected 1 to 64 characters/, JSON.stringify(bad));
+  const patterns = (count: number) => Array.from({ length: count }, (_, index) => `*${index}*`);
+  t.equal(faultOf([...patterns(patterns_max), ...Array(1_000).fill('AAPL')]), undefined);
+  t.match(faultOf(patterns(patterns_max + 1)), /at most 64 patterns/);
   t.end();
 });
 
-t.test('aPatternThatMatchesNearlyIsSoonDone', (t) => {
-  const begin = performance.now();
-  t.notOk(matches('*a*a*a*ab', 'a'.repeat(64)));
-  t.ok(performance.now() - begin < 1_000);
-  t.match(faultOf('*****'), /asterisks/);
-  t.equal(faultOf(5), undefined);
+t.test('aSymbolWithAStarIsNamedWithABackslash', (t) => {
+  const all = ['BRK*A', 'BRKXA', 'A\\B'].map((symbol, index) => ({
+    instrument: index + 1,
+    symbol,
+    priceExponent: -4,
+    quantityExponent: 0,
+  }));
+  const numbers = (selector: string) => choose([selector], all).chosen.map(({ instrument }) => instrument);
+  t.same(numbers('BRK*A'), [1, 2]);
+  t.same(numbers('BRK\\*A'), [1]);
+  t.same(numbers('A\\\\B'), [3]);
   t.end();
 });
 
