@@ -3,16 +3,28 @@
 #include "encode/prefix.h"
 
 namespace depthcast::gateway {
+namespace {
 
-Packets::Packets(PacketMode mode, InstrumentSet instruments, PacketSource& source, std::uint64_t resume)
+// Digests are told after so many messages of the subscription, and a frame more at most; or so long after the last.
+constexpr std::uint64_t digest_messages = 5'000;
+constexpr std::int64_t digest_every_ns = 1'000'000'000;
+constexpr std::size_t digests_max = 512;     // of a frame
+constexpr std::uint32_t digests_quiet = 16;  // of one where nothing came
+
+}  // namespace
+
+Packets::Packets(PacketMode mode, InstrumentSet instruments, PacketSource& source, std::uint64_t resume,
+                 SnapshotWhy why)
     : mode_(mode),
       instruments_(std::move(instruments)),
       source_(source),
       step_(mode == PacketMode::exact && resume != 0 ? Step::resuming : Step::snapshot),
+      why_(why),
       begun_at_(resume),
       scratch_(encode::datagram_bytes_max + sizeof(RingRecord)) {}
 
-void Packets::begin_snapshot() {
+void Packets::begin_snapshot(SnapshotWhy why) {
+  why_ = why;
   step_ = Step::snapshot;
   snapshot_ = nullptr;
   reader_.reset();
@@ -64,9 +76,11 @@ std::uint64_t Packets::session_messages(std::span<const std::uint32_t> instrumen
 }
 
 // So many messages of this session are in the snapshot: those that were not sent are covered by it.
-void Packets::cover(std::uint64_t session_messages) {
+std::uint64_t Packets::cover(std::uint64_t session_messages) {
   const std::uint64_t covered = tally_.covered() - covered_before_;
-  if (session_messages > covered) tally_.conflated += session_messages - covered;
+  if (session_messages <= covered) return 0;
+  tally_.conflated += session_messages - covered;
+  return session_messages - covered;
 }
 
 bool Packets::take_snapshot() {
@@ -74,49 +88,117 @@ bool Packets::take_snapshot() {
   const std::uint64_t sent = next_ == 0 ? 0 : next_ - 1;
   snapshot_ = source_.snapshot(instruments_, std::max(sent, joined_ ? joined_at_ : 0));
   if (snapshot_ == nullptr) return false;
-  offset_ = 0;
+  offset_ = part_ = 0;
+  covered_ = 0;
   const std::uint64_t sequence = snapshot_->sequence;
   if (!joined_) {
     joined_ = true;
     joined_at_ = sequence;
     joined_by_ = snapshot_->instrument_sequences;
   } else {
-    cover(mode_ == PacketMode::exact ? sequence - joined_at_ : session_messages(snapshot_->instrument_sequences));
+    covered_ =
+        cover(mode_ == PacketMode::exact ? sequence - joined_at_ : session_messages(snapshot_->instrument_sequences));
   }
   begun_at_ = sequence_ = sequence;
   return true;
 }
 
-void Packets::send_snapshot(FrameWriter& frame, std::size_t room) {
-  const std::span<const std::uint8_t> bytes = snapshot_->bytes;
-  while (const std::size_t length = encode::datagram_length(bytes.subspan(offset_))) {
-    if (frame.size() + length > room && frame.size() != 0) return;
-    frame.add_datagram(bytes.subspan(offset_, length));
-    offset_ += length;
+void Packets::send_snapshot(FrameWriter& frame, const FrameStamp& stamp, std::size_t room) {
+  const std::span<const std::uint8_t> bytes = std::span(snapshot_->bytes).subspan(offset_);
+  std::size_t end = 0;
+  std::uint32_t datagrams = 0;
+  while (const std::size_t length = encode::datagram_length(bytes.subspan(end))) {
+    if (frame.size() + end + length > room && frame.size() + end != 0) break;
+    end += length;
+    ++datagrams;
   }
-  offset_ = bytes.size();
+  const bool last = end == bytes.size();
+  if (datagrams == 0 && !last) return;
+  mark(frame, stamp, datagrams, last);
+  frame.add_datagram(bytes.first(end));
+  offset_ += end;
 }
 
-Compose Packets::compose(const Market& /*market*/, FrameWriter& frame, const FrameStamp& stamp, std::size_t room,
+void Packets::mark(FrameWriter& frame, const FrameStamp& stamp, std::uint32_t datagrams, bool last) {
+  const std::uint64_t generation = snapshot_ == nullptr ? 0 : snapshot_->generation;
+  flatbuffers::FlatBufferBuilder& builder = frame.builder();
+  frame.add(stamp, FramePayload::SnapshotFrame,
+            CreateSnapshotFrame(builder, begun_at_, generation, covered_, part_++, datagrams, instruments_.all(),
+                                static_cast<std::uint32_t>(instruments_.chosen().size()), why_, last)
+                .Union());
+}
+
+// From where the client, or we, left off.
+bool Packets::resume(FrameWriter& frame, const FrameStamp& stamp) {
+  if (!follow(begun_at_)) return false;
+  if (joined_) return true;
+  joined_ = true;
+  joined_at_ = sequence_ = begun_at_;
+  why_ = SnapshotWhy::resume;
+  part_ = 0;
+  mark(frame, stamp, 0, true);
+  return true;
+}
+
+Compose Packets::compose(const Market& market, FrameWriter& frame, const FrameStamp& stamp, std::size_t room,
                          bool /*flush*/) {
-  if (step_ == Step::resuming) {
-    if (!follow(begun_at_)) {
-      begin_snapshot();
-    } else if (!joined_) {
-      joined_ = true;
-      joined_at_ = sequence_ = begun_at_;
-    }
-  }
+  if (step_ == Step::resuming && !resume(frame, stamp)) begin_snapshot(SnapshotWhy::gap);
   if (step_ == Step::snapshot) {
     if (snapshot_ == nullptr && !take_snapshot()) return Compose::idle;
-    send_snapshot(frame, room);
+    send_snapshot(frame, stamp, room);
     if (offset_ < snapshot_->bytes.size()) return Compose::more;
     const std::uint64_t sequence = snapshot_->sequence;
     snapshot_ = nullptr;
     previous_ = sequence;
+    touched_.clear();
+    is_touched_.clear();
+    digest_sent_ = tally_.sent;
+    digest_due_ns_ = stamp.now_ns + digest_every_ns;
     if (!follow(sequence)) return Compose::overrun;
   }
-  return send_packets(frame, stamp, room);
+  const Compose result = send_packets(frame, stamp, room);
+  if (mode_ == PacketMode::filtered && result != Compose::overrun) send_digests(market, frame, stamp);
+  return result;
+}
+
+void Packets::touch(std::uint32_t instrument) {
+  if (instrument >= is_touched_.size()) is_touched_.resize(std::size_t{instrument} + 1);
+  if (is_touched_[instrument]) return;
+  is_touched_[instrument] = true;
+  touched_.push_back(instrument);
+}
+
+// The books of those that changed; where none did, of some others in turn. They may be ahead of what was sent: then the
+// client compares when it has come so far.
+void Packets::send_digests(const Market& market, FrameWriter& frame, const FrameStamp& stamp) {
+  if (stamp.now_ns < digest_due_ns_ && tally_.sent - digest_sent_ < digest_messages) return;
+  const book::Replica& replica = market.replica();
+  digests_.clear();
+  const auto tell = [&](std::uint32_t instrument) {
+    if (replica.state(instrument) != book::InstrumentState::live) return;
+    const book::Instrument& state = replica.book().instrument(instrument);
+    digests_.emplace_back(state.digest, instrument, state.instrument_sequence);
+  };
+  if (touched_.empty()) {
+    const std::uint32_t count = instruments_.count(market);
+    for (std::uint32_t left = std::min(digests_quiet, count); left != 0; --left) {
+      tell(instruments_.at(digest_turn_ %= count));
+      ++digest_turn_;
+    }
+  }
+  for (; !touched_.empty() && digests_.size() < digests_max; touched_.pop_front()) {
+    is_touched_[touched_.front()] = false;
+    tell(touched_.front());
+  }
+  // Those that are left come next time.
+  if (touched_.empty()) {
+    digest_sent_ = tally_.sent;
+    digest_due_ns_ = stamp.now_ns + digest_every_ns;
+  }
+  if (digests_.empty()) return;
+  flatbuffers::FlatBufferBuilder& builder = frame.builder();
+  const auto digests = builder.CreateVectorOfStructs(digests_);
+  frame.add(stamp, FramePayload::DigestFrame, CreateDigestFrame(builder, digests).Union());
 }
 
 Compose Packets::send_packets(FrameWriter& frame, const FrameStamp& stamp, std::size_t room) {
@@ -164,6 +246,7 @@ void Packets::send_chosen(const encode::PacketView& view, FrameWriter& frame, co
     if (index >= skip && instruments_.contains(message.instrument)) {
       sequences_.push_back(view.first_sequence + index);
       book_.push_back(message);
+      touch(message.instrument);
       if (has_detail && detail < view.details.size()) details_.push_back(view.details[detail]);
     }
     if (has_detail) ++detail;
@@ -172,6 +255,7 @@ void Packets::send_chosen(const encode::PacketView& view, FrameWriter& frame, co
     if (!instruments_.contains(view.trades[index].instrument)) continue;
     sequences_.push_back(view.first_sequence + index);
     trades_.push_back(view.trades[index]);
+    touch(view.trades[index].instrument);
   }
   if (sequences_.empty()) return;
   frame.builder();
@@ -189,7 +273,10 @@ void Packets::send_definitions(const encode::PacketView& view, FrameWriter& fram
   for (const wire::Definition* definition : *view.definitions->definitions()) {
     const std::uint64_t number = sequence++;
     if (!instruments_.contains(definition->instrument()) || (view.count != 0 && number < next_)) continue;
-    if (view.count != 0) sequences_.push_back(number);
+    if (view.count != 0) {
+      sequences_.push_back(number);
+      touch(definition->instrument());
+    }
     const auto symbol = builder.CreateString(definition->symbol());
     const auto* attributes = definition->attributes();
     const auto copied = attributes == nullptr ? 0 : builder.CreateVector(attributes->data(), attributes->size());
@@ -241,7 +328,7 @@ void Packets::end_session(const Market& market) {
   joined_ = true;
   joined_at_ = next_ = 0;
   joined_by_.clear();
-  begin_snapshot();
+  begin_snapshot(SnapshotWhy::session);
 }
 
 }  // namespace depthcast::gateway

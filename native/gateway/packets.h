@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -15,6 +16,7 @@ namespace depthcast::gateway {
 // A state of the channel as the wire's snapshot datagrams, one after the other. Never changed once made.
 struct ChannelSnapshot {
   std::vector<std::uint8_t> bytes;
+  std::uint64_t generation = 0;                     // 0: of no instruments
   std::uint64_t sequence = 0;                       // S
   std::vector<std::uint32_t> instrument_sequences;  // at S, by instrument
 };
@@ -37,7 +39,9 @@ enum class PacketMode : std::uint8_t { exact, filtered };
 class Packets : public Subscription {
  public:
   // `source` must outlive it. `exact` takes all instruments. `resume`: the last number that the client has; 0: none.
-  Packets(PacketMode mode, InstrumentSet instruments, PacketSource& source, std::uint64_t resume = 0);
+  // `why` it begins, if not for `resume`.
+  Packets(PacketMode mode, InstrumentSet instruments, PacketSource& source, std::uint64_t resume = 0,
+          SnapshotWhy why = SnapshotWhy::begin);
 
   void join(const Market& market) override;
   Compose compose(const Market& market, FrameWriter& frame, const FrameStamp& stamp, std::size_t room,
@@ -45,7 +49,7 @@ class Packets : public Subscription {
   bool overrun(const Market& market) const override;
   std::uint64_t published(const Market& market) const override;
   void end_session(const Market& market) override;
-  void restart() override { begin_snapshot(); }
+  void restart() override { begin_snapshot(SnapshotWhy::slow); }
   void lose_ring() override;
 
   // The number that the last snapshot, or the point of resuming, stands for.
@@ -53,27 +57,34 @@ class Packets : public Subscription {
 
  private:
   enum class Step : std::uint8_t { resuming, snapshot, packets };
-  void begin_snapshot();
+  void begin_snapshot(SnapshotWhy why);
   // False where there is none now.
   bool take_snapshot();
   // Goes behind that number in the ring; false where the ring no longer has what follows it.
   bool follow(std::uint64_t sequence);
-  void cover(std::uint64_t session_messages);
+  bool resume(FrameWriter& frame, const FrameStamp& stamp);
+  std::uint64_t cover(std::uint64_t session_messages);
   std::uint64_t session_messages(std::span<const std::uint32_t> instrument_sequences) const;
-  void send_snapshot(FrameWriter& frame, std::size_t room);
+  void send_snapshot(FrameWriter& frame, const FrameStamp& stamp, std::size_t room);
+  void mark(FrameWriter& frame, const FrameStamp& stamp, std::uint32_t datagrams, bool last);
   Compose send_packets(FrameWriter& frame, const FrameStamp& stamp, std::size_t room);
   void send(std::span<const std::uint8_t> datagram, FrameWriter& frame, const FrameStamp& stamp);
   void send_chosen(const encode::PacketView& view, FrameWriter& frame, const FrameStamp& stamp);
   void send_definitions(const encode::PacketView& view, FrameWriter& frame, const FrameStamp& stamp);
   void write(FrameWriter& frame, const FrameStamp& stamp, std::int64_t base_time_ns,
              std::span<const flatbuffers::Offset<wire::Definition>> definitions = {});
+  void touch(std::uint32_t instrument);
+  void send_digests(const Market& market, FrameWriter& frame, const FrameStamp& stamp);
 
   PacketMode mode_;
   InstrumentSet instruments_;
   PacketSource& source_;
   Step step_;
   std::shared_ptr<const ChannelSnapshot> snapshot_;
-  std::size_t offset_ = 0;  // in the snapshot
+  SnapshotWhy why_;
+  std::uint64_t covered_ = 0;  // by the snapshot
+  std::uint32_t part_ = 0;     // the next mark's
+  std::size_t offset_ = 0;     // in the snapshot
   std::optional<BroadcastReader> reader_;
   std::uint64_t begun_at_ = 0;
   std::uint64_t next_ = 0;      // the number that comes next
@@ -88,6 +99,14 @@ class Packets : public Subscription {
   std::vector<BookMessage> book_;
   std::vector<std::uint64_t> details_;
   std::vector<TradeMessage> trades_;
+  // filtered: instruments that were sent something since their last digest, oldest first, and by instrument whether
+  // they are among them.
+  std::deque<std::uint32_t> touched_;
+  std::vector<bool> is_touched_;
+  std::uint32_t digest_turn_ = 0;  // place of the instrument that is told next where nothing comes
+  std::uint64_t digest_sent_ = 0;  // of the tally when digests were told last
+  std::int64_t digest_due_ns_ = 0;
+  std::vector<wire::InstrumentDigest> digests_;
 };
 
 }  // namespace depthcast::gateway

@@ -29,7 +29,9 @@ Compose Prints::compose(const Market& market, FrameWriter& frame, const FrameSta
   if (skip_) {
     skip_ = false;
     next_ = market.prints_end();
-    tally_.refused += advance(market) - ahead_;
+    const std::uint64_t gone = advance(market) - ahead_;
+    tally_.refused += gone;
+    untold_ += gone;
     ahead_ = 0;
   }
   if (next_ < market.prints_begin()) return Compose::overrun;
@@ -42,7 +44,7 @@ Compose Prints::compose(const Market& market, FrameWriter& frame, const FrameSta
     full = frame.size() + chosen_.size() * sizeof(Print) >= room;
   }
   const bool more = next_ < market.prints_end();
-  if (chosen_.empty() && !flush) return more ? Compose::more : Compose::idle;
+  if (chosen_.empty() && !flush && untold_ == 0) return more ? Compose::more : Compose::idle;
   // What is no print is told once all prints up to now are out.
   std::uint64_t others = 0;
   if (more) {
@@ -53,11 +55,12 @@ Compose Prints::compose(const Market& market, FrameWriter& frame, const FrameSta
   }
   tally_.sent += chosen_.size();
   tally_.conflated += others;
-  if (!chosen_.empty() || others != 0) {
+  if (!chosen_.empty() || others != 0 || untold_ != 0) {
     flatbuffers::FlatBufferBuilder& builder = frame.builder();
     const auto prints = builder.CreateVectorOfStructs(chosen_);
     frame.add(stamp, FramePayload::PrintFrame,
-              CreatePrintFrame(builder, prints, static_cast<std::uint32_t>(others)).Union());
+              CreatePrintFrame(builder, prints, static_cast<std::uint32_t>(others), untold_).Union());
+    untold_ = 0;
     sequence_ = stamp.sequence;
   }
   return more ? Compose::more : Compose::idle;
@@ -75,7 +78,9 @@ std::uint64_t Prints::published(const Market& market) const {
 
 void Prints::end_session(const Market& market) {
   if (!joined_) return;
-  tally_.refused += advance(market) - ahead_;
+  const std::uint64_t gone = advance(market) - ahead_;
+  tally_.refused += gone;
+  untold_ += gone;
   ahead_ = 0;
   counted_.clear();
   next_ = 0;

@@ -29,6 +29,7 @@ class Prints : public Subscription {
   std::vector<std::uint32_t> counted_;  // by place: the instrument sequence up to which all is accounted for
   std::uint64_t next_ = 0;              // index of the next print
   std::uint64_t ahead_ = 0;             // prints sent that are not in counted_ yet
+  std::uint64_t untold_ = 0;            // refused since the last frame
   std::uint64_t published_before_ = 0;
   bool joined_ = false;
   bool skip_ = false;

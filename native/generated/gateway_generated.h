@@ -33,41 +33,95 @@ struct PrintFrameBuilder;
 struct FilteredFrame;
 struct FilteredFrameBuilder;
 
+struct SnapshotFrame;
+struct SnapshotFrameBuilder;
+
+struct DigestFrame;
+struct DigestFrameBuilder;
+
 struct Frame;
 struct FrameBuilder;
+
+enum class SnapshotWhy : uint8_t {
+  begin = 0,
+  resume = 1,
+  slow = 2,
+  change = 3,
+  session = 4,
+  gap = 5,
+  MIN = begin,
+  MAX = gap
+};
+
+inline const SnapshotWhy (&EnumValuesSnapshotWhy())[6] {
+  static const SnapshotWhy values[] = {
+    SnapshotWhy::begin,
+    SnapshotWhy::resume,
+    SnapshotWhy::slow,
+    SnapshotWhy::change,
+    SnapshotWhy::session,
+    SnapshotWhy::gap
+  };
+  return values;
+}
+
+inline const char * const *EnumNamesSnapshotWhy() {
+  static const char * const names[7] = {
+    "begin",
+    "resume",
+    "slow",
+    "change",
+    "session",
+    "gap",
+    nullptr
+  };
+  return names;
+}
+
+inline const char *EnumNameSnapshotWhy(SnapshotWhy e) {
+  if (::flatbuffers::IsOutRange(e, SnapshotWhy::begin, SnapshotWhy::gap)) return "";
+  const size_t index = static_cast<size_t>(e);
+  return EnumNamesSnapshotWhy()[index];
+}
 
 enum class FramePayload : uint8_t {
   NONE = 0,
   DepthFrame = 1,
   PrintFrame = 2,
   FilteredFrame = 3,
+  SnapshotFrame = 4,
+  DigestFrame = 5,
   MIN = NONE,
-  MAX = FilteredFrame
+  MAX = DigestFrame
 };
 
-inline const FramePayload (&EnumValuesFramePayload())[4] {
+inline const FramePayload (&EnumValuesFramePayload())[6] {
   static const FramePayload values[] = {
     FramePayload::NONE,
     FramePayload::DepthFrame,
     FramePayload::PrintFrame,
-    FramePayload::FilteredFrame
+    FramePayload::FilteredFrame,
+    FramePayload::SnapshotFrame,
+    FramePayload::DigestFrame
   };
   return values;
 }
 
 inline const char * const *EnumNamesFramePayload() {
-  static const char * const names[5] = {
+  static const char * const names[7] = {
     "NONE",
     "DepthFrame",
     "PrintFrame",
     "FilteredFrame",
+    "SnapshotFrame",
+    "DigestFrame",
     nullptr
   };
   return names;
 }
 
 inline const char *EnumNameFramePayload(FramePayload e) {
-  if (::flatbuffers::IsOutRange(e, FramePayload::NONE, FramePayload::FilteredFrame)) return "";
+  if (::flatbuffers::IsOutRange(e, FramePayload::NONE, FramePayload::DigestFrame)) return "";
   const size_t index = static_cast<size_t>(e);
   return EnumNamesFramePayload()[index];
 }
@@ -86,6 +140,14 @@ template<> struct FramePayloadTraits<depthcast::gateway::PrintFrame> {
 
 template<> struct FramePayloadTraits<depthcast::gateway::FilteredFrame> {
   static const FramePayload enum_value = FramePayload::FilteredFrame;
+};
+
+template<> struct FramePayloadTraits<depthcast::gateway::SnapshotFrame> {
+  static const FramePayload enum_value = FramePayload::SnapshotFrame;
+};
+
+template<> struct FramePayloadTraits<depthcast::gateway::DigestFrame> {
+  static const FramePayload enum_value = FramePayload::DigestFrame;
 };
 
 template <bool B = false>
@@ -390,7 +452,8 @@ struct PrintFrame FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
   typedef PrintFrameBuilder Builder;
   enum FlatBuffersVTableOffset FLATBUFFERS_VTABLE_UNDERLYING_TYPE {
     VT_PRINTS = 4,
-    VT_OTHERS = 6
+    VT_OTHERS = 6,
+    VT_REFUSED = 8
   };
   const ::flatbuffers::Vector<const depthcast::gateway::Print *> *prints() const {
     return GetPointer<const ::flatbuffers::Vector<const depthcast::gateway::Print *> *>(VT_PRINTS);
@@ -398,12 +461,16 @@ struct PrintFrame FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
   uint32_t others() const {
     return GetField<uint32_t>(VT_OTHERS, 0);
   }
+  uint64_t refused() const {
+    return GetField<uint64_t>(VT_REFUSED, 0);
+  }
   template <bool B = false>
   bool Verify(::flatbuffers::VerifierTemplate<B> &verifier) const {
     return VerifyTableStart(verifier) &&
            VerifyOffsetRequired(verifier, VT_PRINTS) &&
            verifier.VerifyVector(prints()) &&
            VerifyField<uint32_t>(verifier, VT_OTHERS, 4) &&
+           VerifyField<uint64_t>(verifier, VT_REFUSED, 8) &&
            verifier.EndTable();
   }
 };
@@ -417,6 +484,9 @@ struct PrintFrameBuilder {
   }
   void add_others(uint32_t others) {
     fbb_.AddElement<uint32_t>(PrintFrame::VT_OTHERS, others, 0);
+  }
+  void add_refused(uint64_t refused) {
+    fbb_.AddElement<uint64_t>(PrintFrame::VT_REFUSED, refused, 0);
   }
   explicit PrintFrameBuilder(::flatbuffers::FlatBufferBuilder &_fbb)
         : fbb_(_fbb) {
@@ -433,8 +503,10 @@ struct PrintFrameBuilder {
 inline ::flatbuffers::Offset<PrintFrame> CreatePrintFrame(
     ::flatbuffers::FlatBufferBuilder &_fbb,
     ::flatbuffers::Offset<::flatbuffers::Vector<const depthcast::gateway::Print *>> prints = 0,
-    uint32_t others = 0) {
+    uint32_t others = 0,
+    uint64_t refused = 0) {
   PrintFrameBuilder builder_(_fbb);
+  builder_.add_refused(refused);
   builder_.add_others(others);
   builder_.add_prints(prints);
   return builder_.Finish();
@@ -443,12 +515,14 @@ inline ::flatbuffers::Offset<PrintFrame> CreatePrintFrame(
 inline ::flatbuffers::Offset<PrintFrame> CreatePrintFrameDirect(
     ::flatbuffers::FlatBufferBuilder &_fbb,
     const std::vector<depthcast::gateway::Print> *prints = nullptr,
-    uint32_t others = 0) {
+    uint32_t others = 0,
+    uint64_t refused = 0) {
   auto prints__ = prints ? _fbb.CreateVectorOfStructs<depthcast::gateway::Print>(*prints) : 0;
   return depthcast::gateway::CreatePrintFrame(
       _fbb,
       prints__,
-      others);
+      others,
+      refused);
 }
 
 struct FilteredFrame FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
@@ -585,6 +659,181 @@ inline ::flatbuffers::Offset<FilteredFrame> CreateFilteredFrameDirect(
       definitions__);
 }
 
+struct SnapshotFrame FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
+  typedef SnapshotFrameBuilder Builder;
+  enum FlatBuffersVTableOffset FLATBUFFERS_VTABLE_UNDERLYING_TYPE {
+    VT_SEQUENCE = 4,
+    VT_GENERATION = 6,
+    VT_COVERED = 8,
+    VT_PART = 10,
+    VT_DATAGRAMS = 12,
+    VT_WHOLE = 14,
+    VT_INSTRUMENTS = 16,
+    VT_WHY = 18,
+    VT_LAST = 20
+  };
+  uint64_t sequence() const {
+    return GetField<uint64_t>(VT_SEQUENCE, 0);
+  }
+  uint64_t generation() const {
+    return GetField<uint64_t>(VT_GENERATION, 0);
+  }
+  uint64_t covered() const {
+    return GetField<uint64_t>(VT_COVERED, 0);
+  }
+  uint32_t part() const {
+    return GetField<uint32_t>(VT_PART, 0);
+  }
+  uint32_t datagrams() const {
+    return GetField<uint32_t>(VT_DATAGRAMS, 0);
+  }
+  bool whole() const {
+    return GetField<uint8_t>(VT_WHOLE, 0) != 0;
+  }
+  uint32_t instruments() const {
+    return GetField<uint32_t>(VT_INSTRUMENTS, 0);
+  }
+  depthcast::gateway::SnapshotWhy why() const {
+    return static_cast<depthcast::gateway::SnapshotWhy>(GetField<uint8_t>(VT_WHY, 0));
+  }
+  bool last() const {
+    return GetField<uint8_t>(VT_LAST, 0) != 0;
+  }
+  template <bool B = false>
+  bool Verify(::flatbuffers::VerifierTemplate<B> &verifier) const {
+    return VerifyTableStart(verifier) &&
+           VerifyField<uint64_t>(verifier, VT_SEQUENCE, 8) &&
+           VerifyField<uint64_t>(verifier, VT_GENERATION, 8) &&
+           VerifyField<uint64_t>(verifier, VT_COVERED, 8) &&
+           VerifyField<uint32_t>(verifier, VT_PART, 4) &&
+           VerifyField<uint32_t>(verifier, VT_DATAGRAMS, 4) &&
+           VerifyField<uint8_t>(verifier, VT_WHOLE, 1) &&
+           VerifyField<uint32_t>(verifier, VT_INSTRUMENTS, 4) &&
+           VerifyField<uint8_t>(verifier, VT_WHY, 1) &&
+           VerifyField<uint8_t>(verifier, VT_LAST, 1) &&
+           verifier.EndTable();
+  }
+};
+
+struct SnapshotFrameBuilder {
+  typedef SnapshotFrame Table;
+  ::flatbuffers::FlatBufferBuilder &fbb_;
+  ::flatbuffers::uoffset_t start_;
+  void add_sequence(uint64_t sequence) {
+    fbb_.AddElement<uint64_t>(SnapshotFrame::VT_SEQUENCE, sequence, 0);
+  }
+  void add_generation(uint64_t generation) {
+    fbb_.AddElement<uint64_t>(SnapshotFrame::VT_GENERATION, generation, 0);
+  }
+  void add_covered(uint64_t covered) {
+    fbb_.AddElement<uint64_t>(SnapshotFrame::VT_COVERED, covered, 0);
+  }
+  void add_part(uint32_t part) {
+    fbb_.AddElement<uint32_t>(SnapshotFrame::VT_PART, part, 0);
+  }
+  void add_datagrams(uint32_t datagrams) {
+    fbb_.AddElement<uint32_t>(SnapshotFrame::VT_DATAGRAMS, datagrams, 0);
+  }
+  void add_whole(bool whole) {
+    fbb_.AddElement<uint8_t>(SnapshotFrame::VT_WHOLE, static_cast<uint8_t>(whole), 0);
+  }
+  void add_instruments(uint32_t instruments) {
+    fbb_.AddElement<uint32_t>(SnapshotFrame::VT_INSTRUMENTS, instruments, 0);
+  }
+  void add_why(depthcast::gateway::SnapshotWhy why) {
+    fbb_.AddElement<uint8_t>(SnapshotFrame::VT_WHY, static_cast<uint8_t>(why), 0);
+  }
+  void add_last(bool last) {
+    fbb_.AddElement<uint8_t>(SnapshotFrame::VT_LAST, static_cast<uint8_t>(last), 0);
+  }
+  explicit SnapshotFrameBuilder(::flatbuffers::FlatBufferBuilder &_fbb)
+        : fbb_(_fbb) {
+    start_ = fbb_.StartTable();
+  }
+  ::flatbuffers::Offset<SnapshotFrame> Finish() {
+    const auto end = fbb_.EndTable(start_);
+    auto o = ::flatbuffers::Offset<SnapshotFrame>(end);
+    return o;
+  }
+};
+
+inline ::flatbuffers::Offset<SnapshotFrame> CreateSnapshotFrame(
+    ::flatbuffers::FlatBufferBuilder &_fbb,
+    uint64_t sequence = 0,
+    uint64_t generation = 0,
+    uint64_t covered = 0,
+    uint32_t part = 0,
+    uint32_t datagrams = 0,
+    bool whole = false,
+    uint32_t instruments = 0,
+    depthcast::gateway::SnapshotWhy why = depthcast::gateway::SnapshotWhy::begin,
+    bool last = false) {
+  SnapshotFrameBuilder builder_(_fbb);
+  builder_.add_covered(covered);
+  builder_.add_generation(generation);
+  builder_.add_sequence(sequence);
+  builder_.add_instruments(instruments);
+  builder_.add_datagrams(datagrams);
+  builder_.add_part(part);
+  builder_.add_last(last);
+  builder_.add_why(why);
+  builder_.add_whole(whole);
+  return builder_.Finish();
+}
+
+struct DigestFrame FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
+  typedef DigestFrameBuilder Builder;
+  enum FlatBuffersVTableOffset FLATBUFFERS_VTABLE_UNDERLYING_TYPE {
+    VT_DIGESTS = 4
+  };
+  const ::flatbuffers::Vector<const depthcast::wire::InstrumentDigest *> *digests() const {
+    return GetPointer<const ::flatbuffers::Vector<const depthcast::wire::InstrumentDigest *> *>(VT_DIGESTS);
+  }
+  template <bool B = false>
+  bool Verify(::flatbuffers::VerifierTemplate<B> &verifier) const {
+    return VerifyTableStart(verifier) &&
+           VerifyOffsetRequired(verifier, VT_DIGESTS) &&
+           verifier.VerifyVector(digests()) &&
+           verifier.EndTable();
+  }
+};
+
+struct DigestFrameBuilder {
+  typedef DigestFrame Table;
+  ::flatbuffers::FlatBufferBuilder &fbb_;
+  ::flatbuffers::uoffset_t start_;
+  void add_digests(::flatbuffers::Offset<::flatbuffers::Vector<const depthcast::wire::InstrumentDigest *>> digests) {
+    fbb_.AddOffset(DigestFrame::VT_DIGESTS, digests);
+  }
+  explicit DigestFrameBuilder(::flatbuffers::FlatBufferBuilder &_fbb)
+        : fbb_(_fbb) {
+    start_ = fbb_.StartTable();
+  }
+  ::flatbuffers::Offset<DigestFrame> Finish() {
+    const auto end = fbb_.EndTable(start_);
+    auto o = ::flatbuffers::Offset<DigestFrame>(end);
+    fbb_.Required(o, DigestFrame::VT_DIGESTS);
+    return o;
+  }
+};
+
+inline ::flatbuffers::Offset<DigestFrame> CreateDigestFrame(
+    ::flatbuffers::FlatBufferBuilder &_fbb,
+    ::flatbuffers::Offset<::flatbuffers::Vector<const depthcast::wire::InstrumentDigest *>> digests = 0) {
+  DigestFrameBuilder builder_(_fbb);
+  builder_.add_digests(digests);
+  return builder_.Finish();
+}
+
+inline ::flatbuffers::Offset<DigestFrame> CreateDigestFrameDirect(
+    ::flatbuffers::FlatBufferBuilder &_fbb,
+    const std::vector<depthcast::wire::InstrumentDigest> *digests = nullptr) {
+  auto digests__ = digests ? _fbb.CreateVectorOfStructs<depthcast::wire::InstrumentDigest>(*digests) : 0;
+  return depthcast::gateway::CreateDigestFrame(
+      _fbb,
+      digests__);
+}
+
 struct Frame FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
   typedef FrameBuilder Builder;
   enum FlatBuffersVTableOffset FLATBUFFERS_VTABLE_UNDERLYING_TYPE {
@@ -627,6 +876,12 @@ struct Frame FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
   const depthcast::gateway::FilteredFrame *payload_as_FilteredFrame() const {
     return payload_type() == depthcast::gateway::FramePayload::FilteredFrame ? static_cast<const depthcast::gateway::FilteredFrame *>(payload()) : nullptr;
   }
+  const depthcast::gateway::SnapshotFrame *payload_as_SnapshotFrame() const {
+    return payload_type() == depthcast::gateway::FramePayload::SnapshotFrame ? static_cast<const depthcast::gateway::SnapshotFrame *>(payload()) : nullptr;
+  }
+  const depthcast::gateway::DigestFrame *payload_as_DigestFrame() const {
+    return payload_type() == depthcast::gateway::FramePayload::DigestFrame ? static_cast<const depthcast::gateway::DigestFrame *>(payload()) : nullptr;
+  }
   template <bool B = false>
   bool Verify(::flatbuffers::VerifierTemplate<B> &verifier) const {
     return VerifyTableStart(verifier) &&
@@ -652,6 +907,14 @@ template<> inline const depthcast::gateway::PrintFrame *Frame::payload_as<depthc
 
 template<> inline const depthcast::gateway::FilteredFrame *Frame::payload_as<depthcast::gateway::FilteredFrame>() const {
   return payload_as_FilteredFrame();
+}
+
+template<> inline const depthcast::gateway::SnapshotFrame *Frame::payload_as<depthcast::gateway::SnapshotFrame>() const {
+  return payload_as_SnapshotFrame();
+}
+
+template<> inline const depthcast::gateway::DigestFrame *Frame::payload_as<depthcast::gateway::DigestFrame>() const {
+  return payload_as_DigestFrame();
 }
 
 struct FrameBuilder {
@@ -727,6 +990,14 @@ inline bool VerifyFramePayload(::flatbuffers::VerifierTemplate<B> &verifier, con
     }
     case FramePayload::FilteredFrame: {
       auto ptr = reinterpret_cast<const depthcast::gateway::FilteredFrame *>(obj);
+      return verifier.VerifyTable(ptr);
+    }
+    case FramePayload::SnapshotFrame: {
+      auto ptr = reinterpret_cast<const depthcast::gateway::SnapshotFrame *>(obj);
+      return verifier.VerifyTable(ptr);
+    }
+    case FramePayload::DigestFrame: {
+      auto ptr = reinterpret_cast<const depthcast::gateway::DigestFrame *>(obj);
       return verifier.VerifyTable(ptr);
     }
     default: return true;

@@ -64,16 +64,17 @@ GatewayHub::Entry* GatewayHub::find(std::uint32_t client, std::uint16_t subscrip
   return entry == found->second.entries.end() ? nullptr : &entry->second;
 }
 
-std::unique_ptr<gateway::Subscription> GatewayHub::make(const GatewayRequest& request) {
+std::unique_ptr<gateway::Subscription> GatewayHub::make(const GatewayRequest& request, gateway::SnapshotWhy why) {
   gateway::InstrumentSet instruments = request.all || request.mode == GatewayMode::exact
                                            ? gateway::InstrumentSet()
                                            : gateway::InstrumentSet(request.instruments);
   switch (request.mode) {
     case GatewayMode::exact:
       return std::make_unique<gateway::Packets>(gateway::PacketMode::exact, std::move(instruments), source(),
-                                                request.resume);
+                                                request.resume, why);
     case GatewayMode::filtered:
-      return std::make_unique<gateway::Packets>(gateway::PacketMode::filtered, std::move(instruments), source());
+      return std::make_unique<gateway::Packets>(gateway::PacketMode::filtered, std::move(instruments), source(), 0,
+                                                why);
     case GatewayMode::trades: return std::make_unique<gateway::Prints>(std::move(instruments));
     default: break;
   }
@@ -85,7 +86,7 @@ std::unique_ptr<gateway::Subscription> GatewayHub::make(const GatewayRequest& re
 bool GatewayHub::subscribe(std::uint32_t client, std::uint16_t subscription, const GatewayRequest& request) {
   const auto found = clients_.find(client);
   if (found == clients_.end() || found->second.entries.contains(subscription)) return false;
-  found->second.entries.emplace(subscription, Entry{request, make(request), {}});
+  found->second.entries.emplace(subscription, Entry{request, make(request, gateway::SnapshotWhy::begin), {}});
   return true;
 }
 
@@ -95,7 +96,7 @@ void GatewayHub::replace(Entry& entry, const GatewayRequest& request) {
   entry.before.conflated += entry.before.pending;
   entry.before.pending = 0;
   entry.request = request;
-  entry.subscription = make(request);
+  entry.subscription = make(request, gateway::SnapshotWhy::change);
   if (ready()) entry.subscription->join(market_);
 }
 
@@ -213,6 +214,7 @@ std::shared_ptr<const gateway::ChannelSnapshot> GatewayHub::snapshot(const gatew
   made->instrument_sequences.assign(counted.begin(), counted.end());
   // No instruments would mean all of them there.
   if (!instruments.all() && instruments.chosen().empty()) return made;
+  made->generation = stamp.generation;
   snapshot_writer_.write(replica, stamp, instruments.chosen(), [&](std::span<const std::uint8_t> datagram) {
     made->bytes.insert(made->bytes.end(), datagram.begin(), datagram.end());
   });

@@ -123,7 +123,7 @@ class GatewayHub : private gateway::PacketSource {
 
   gateway::PacketSource& source() { return *this; }
   bool is_fresh();
-  std::unique_ptr<gateway::Subscription> make(const GatewayRequest& request);
+  std::unique_ptr<gateway::Subscription> make(const GatewayRequest& request, gateway::SnapshotWhy why);
   GatewayCounts counts_of(const Entry& entry) const;
   void replace(Entry& entry, const GatewayRequest& request);
   // False: the client is to be closed.

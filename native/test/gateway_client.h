@@ -52,6 +52,11 @@ class GatewayClient {
   std::uint64_t snapshot_sequence = 0;
   std::uint64_t heartbeats = 0;
   std::uint64_t previous = 0;
+  std::uint64_t refused = 0;
+  std::vector<gateway::SnapshotWhy> marks;                  // why the snapshots so far began
+  bool snapshot_open = false;                               // its last mark has not come
+  std::map<std::uint32_t, wire::InstrumentDigest> digests;  // the last of each instrument
+  std::size_t digest_frames = 0;
 
   void take(std::span<const std::uint8_t> bytes) {
     while (!bytes.empty()) {
@@ -67,6 +72,7 @@ class GatewayClient {
       }
       bytes = bytes.subspan(length);
     }
+    CHECK_EQUAL(marked_, 0U);
   }
 
  private:
@@ -76,9 +82,16 @@ class GatewayClient {
     encode::PacketView view;
     const std::span<const std::uint8_t> copy(reinterpret_cast<const std::uint8_t*>(aligned.data()), datagram.size());
     REQUIRE(encode::read_packet(copy, view) == encode::PacketStatus::ok);
-    if (view.snapshot != nullptr) {
+    if (marked_ != 0) {
+      --marked_;
       ++snapshot_datagrams;
-      snapshot_sequence = previous = view.snapshot->last_sequence();
+      CHECK_EQUAL(view.count, 0U);
+      CHECK(view.snapshot != nullptr || view.definitions != nullptr);
+      if (view.snapshot == nullptr) return;
+      CHECK_EQUAL(view.snapshot->last_sequence(), snapshot_sequence);
+      CHECK_EQUAL(view.snapshot->generation(), generation_);
+    } else if (view.snapshot != nullptr) {
+      CHECK(false);  // no snapshot without a mark
     } else if (view.heartbeat != nullptr) {
       ++heartbeats;
     } else if (view.count != 0) {
@@ -98,8 +111,31 @@ class GatewayClient {
       for (const gateway::Print* print : *list->prints()) prints.push_back(*print);
       sent += list->prints()->size();
       conflated += list->others();
+      refused += list->refused();
     }
     if (const auto* chosen = frame->payload_as_FilteredFrame()) take_filtered(*chosen);
+    if (const auto* mark = frame->payload_as_SnapshotFrame()) take_mark(*mark);
+    if (const auto* told = frame->payload_as_DigestFrame()) {
+      for (const wire::InstrumentDigest* digest : *told->digests()) digests[digest->instrument()] = *digest;
+      ++digest_frames;
+    }
+  }
+
+  void take_mark(const gateway::SnapshotFrame& mark) {
+    CHECK_EQUAL(marked_, 0U);
+    marked_ = mark.datagrams();
+    if (mark.part() == 0) {
+      marks.push_back(mark.why());
+      conflated += mark.covered();
+    } else {
+      CHECK(snapshot_open);
+      CHECK_EQUAL(mark.generation(), generation_);
+      CHECK_EQUAL(mark.part(), part_ + 1);
+    }
+    part_ = mark.part();
+    generation_ = mark.generation();
+    snapshot_sequence = previous = mark.sequence();
+    snapshot_open = !mark.last();
   }
 
   void take_depth(const gateway::DepthFrame& frame) {
@@ -148,6 +184,10 @@ class GatewayClient {
     }
     sent += frame.sequences()->size();
   }
+
+  std::uint32_t marked_ = 0;  // datagrams of the snapshot that follow its mark
+  std::uint32_t part_ = 0;
+  std::uint64_t generation_ = 0;
 };
 
 }  // namespace depthcast::test

@@ -1,7 +1,7 @@
 /** Frames of the gateway (docs/gateway.md), checked as packets are; a socket has no need of a CRC. */
 import { FlatVerifier } from './flat_verifier.js';
-import { compare, numberOf } from './int64.js';
-import { type Definition, sides } from './messages.js';
+import { bigintOf, compare, numberOf } from './int64.js';
+import { type Definition, instrument_digest_bytes, sides } from './messages.js';
 import { packet_magic, prefix_bytes } from './packet_reader.js';
 import { bookMessagesAgree, readDefinitions, tradeKindsFit, verifyDefinitions } from './verify_messages.js';
 
@@ -19,7 +19,9 @@ export type FrameStatus =
   | 'unknown_payload'
   | 'inexact_number';
 
-export const frame_payloads = { depth: 1, prints: 2, filtered: 3 } as const;
+export const frame_payloads = { depth: 1, prints: 2, filtered: 3, snapshot: 4, digests: 5 } as const;
+export const snapshot_whys = ['begin', 'resume', 'slow', 'change', 'session', 'gap'] as const;
+export type SnapshotWhy = (typeof snapshot_whys)[number];
 export const depth_entry_bytes = 64;
 export const depth_level_bytes = 24;
 export const print_bytes = 56;
@@ -31,6 +33,18 @@ const frame_scalars = [
   [3, 8],
   [4, 8],
   [5, 1],
+] as const;
+
+const mark_scalars = [
+  [0, 8],
+  [1, 8],
+  [2, 8],
+  [3, 4],
+  [4, 4],
+  [5, 1],
+  [6, 4],
+  [7, 1],
+  [8, 1],
 ] as const;
 
 /** As PacketReader. */
@@ -53,6 +67,20 @@ export class FrameReader {
   prints = 0;
   printCount = 0;
   others = 0;
+  refused = 0;
+  // Of the mark of a snapshot.
+  markSequence = 0;
+  generation = 0n;
+  covered = 0;
+  part = 0;
+  datagrams = 0;
+  isWhole = false;
+  instrumentCount = 0;
+  why: SnapshotWhy = 'begin';
+  isLast = false;
+  // Of digests.
+  digests = 0;
+  digestCount = 0;
   // Of a filtered frame: one of the three kinds of messages.
   previous = 0;
   sequences = 0;
@@ -86,7 +114,7 @@ export class FrameReader {
     const type_at = this.#verifier.field(frame, 5);
     this.payload = type_at === 0 ? 0 : view.getUint8(this.#base + type_at);
     if (table <= 0) return 'malformed';
-    if (this.payload < frame_payloads.depth || this.payload > frame_payloads.filtered) return 'unknown_payload';
+    if (this.payload < frame_payloads.depth || this.payload > frame_payloads.digests) return 'unknown_payload';
     if (!this.#verifier.table(table)) return 'malformed';
     this.channel = this.#word(frame, 0);
     this.subscription = this.#word(frame, 1);
@@ -103,6 +131,8 @@ export class FrameReader {
   #readPayload(table: number): FrameStatus {
     if (this.payload === frame_payloads.depth) return this.#readDepth(table);
     if (this.payload === frame_payloads.prints) return this.#readPrints(table);
+    if (this.payload === frame_payloads.snapshot) return this.#readMark(table);
+    if (this.payload === frame_payloads.digests) return this.#readDigests(table);
     return this.#readFiltered(table);
   }
 
@@ -133,14 +163,39 @@ export class FrameReader {
     this.printCount = this.#vector(table, 0, print_bytes);
     this.prints = this.#at;
     if (this.printCount < 0 || this.prints === 0 || !this.#verifier.scalar(table, 1, 4)) return 'malformed';
+    if (!this.#verifier.scalar(table, 2, 8)) return 'malformed';
     this.others = this.#word(table, 1);
+    this.refused = this.#number(table, 2);
     let before = 0;
     for (let index = 0; index < this.printCount; index++) {
       const sequence = this.#wide(this.prints + print_bytes * index);
       if (sequence <= before) return 'inconsistent';
       before = sequence;
     }
-    return Number.isSafeInteger(before) ? 'ok' : 'inexact_number';
+    return Number.isSafeInteger(before + this.refused) ? 'ok' : 'inexact_number';
+  }
+
+  #readMark(table: number): FrameStatus {
+    for (const [id, size] of mark_scalars) if (!this.#verifier.scalar(table, id, size)) return 'malformed';
+    this.markSequence = this.#number(table, 0);
+    this.generation = bigintOf(this.#half(table, 1, 4), this.#half(table, 1, 0));
+    this.covered = this.#number(table, 2);
+    this.part = this.#word(table, 3);
+    this.datagrams = this.#word(table, 4);
+    this.isWhole = this.#byte(table, 5) !== 0;
+    this.instrumentCount = this.#word(table, 6);
+    const why = snapshot_whys[this.#byte(table, 7)];
+    this.isLast = this.#byte(table, 8) !== 0;
+    if (why === undefined || (this.isWhole && this.instrumentCount !== 0)) return 'inconsistent';
+    if (this.generation === 0n && (this.datagrams !== 0 || !this.isLast)) return 'inconsistent';
+    this.why = why;
+    return Number.isSafeInteger(this.markSequence) && Number.isSafeInteger(this.covered) ? 'ok' : 'inexact_number';
+  }
+
+  #readDigests(table: number): FrameStatus {
+    this.digestCount = this.#vector(table, 0, instrument_digest_bytes);
+    this.digests = this.#at;
+    return this.digestCount < 0 || this.digests === 0 ? 'malformed' : 'ok';
   }
 
   #readFiltered(table: number): FrameStatus {
@@ -204,6 +259,11 @@ export class FrameReader {
   #half(table: number, id: number, offset: number): number {
     const at = this.#verifier.field(table, id);
     return at === 0 ? 0 : this.view.getUint32(this.#base + at + offset, true);
+  }
+
+  #byte(table: number, id: number): number {
+    const at = this.#verifier.field(table, id);
+    return at === 0 ? 0 : this.view.getUint8(this.#base + at);
   }
 
   #number(table: number, id: number): number {

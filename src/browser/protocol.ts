@@ -69,12 +69,14 @@ export type ServerMessage =
       /** As granted. */
       mode: GatewayMode | undefined;
       instruments: GatewayInstrument[] | undefined;
+      /** `changed`: what was counted until then, with what the new beginning covers. */
+      counts: GatewayCounts | undefined;
     }
   | ({ type: 'counts' | 'unsubscribed'; id: number } & GatewayCounts)
   | { type: 'error'; id: number | undefined; code: string; message: string; waitMs: number }
   | { type: 'definitions'; channel: number; instruments: GatewayInstrument[] }
   | { type: 'session'; channel: number; session: bigint }
-  | { type: 'slow'; id: number; did: 'conflated' | 'resnapshot'; sequence: number }
+  | { type: 'slow'; id: number; did: 'conflated' | 'resnapshot'; sequence: number; counts: GatewayCounts | undefined }
   | { type: 'goodbye'; reason: string; reconnectMs: number; url: string | undefined }
   | { type: 'pong'; time: number | undefined };
 
@@ -187,6 +189,7 @@ function messageOf(fields: Fields): ServerMessage | undefined {
         id: whole(fields, 'id'),
         mode: modes.find((mode) => mode === fields.mode),
         instruments: listed === undefined ? undefined : instruments(listed),
+        counts: isFields(fields.counts) ? counts(fields.counts) : undefined,
       };
     }
     case 'counts':
@@ -207,7 +210,13 @@ function messageOf(fields: Fields): ServerMessage | undefined {
     case 'slow': {
       const did = text(fields, 'did');
       if (did !== 'conflated' && did !== 'resnapshot') throw new Malformed(`did is "${did}"`);
-      return { type, id: whole(fields, 'id'), did, sequence: exact(fields, 'sequence') };
+      return {
+        type,
+        id: whole(fields, 'id'),
+        did,
+        sequence: exact(fields, 'sequence'),
+        counts: isFields(fields.counts) ? counts(fields.counts) : undefined,
+      };
     }
     case 'goodbye':
       return goodbye(fields);

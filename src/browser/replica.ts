@@ -52,6 +52,12 @@ interface WaitingDigest {
   low: number;
 }
 
+interface ExpectedDigest {
+  instrumentSequence: number;
+  high: number;
+  low: number;
+}
+
 /** Told of every numbered message after it was applied. */
 export interface ReplicaSink {
   onBook?(message: BookMessage, sequence: number): void;
@@ -95,6 +101,8 @@ export class Replica {
   readonly #past_high = new Uint32Array(past_max);
   readonly #past_low = new Uint32Array(past_max);
   #waiting: WaitingDigest[] = [];
+  /** By instrument: its digest after a message of its own that has not come yet. */
+  readonly #expected = new Map<number, ExpectedDigest>();
   #digest_checked = 0;
   #head: SnapshotHead = { sequence: 0, timeHigh: 0, timeLow: 0, channelDigest: undefined };
   #refusal: SnapshotRefusal = 'none';
@@ -113,6 +121,7 @@ export class Replica {
     if (result === 'unknown_kind' && (message.flags & flags.book_affecting) === 0) this.counters.unknownKinds++;
     else if (result !== 'applied' && result !== 'not_book_affecting') this.#refuse(message.instrument, result);
     this.#advance(sequence, message.flags, time_high, time_low);
+    if (this.#expected.size > 0) this.#checkExpected(message.instrument);
     this.sink?.onBook?.(message, sequence);
   }
 
@@ -123,6 +132,7 @@ export class Replica {
       else this.#refuse(message.instrument, 'unknown_kind');
     }
     this.#advance(sequence, message.flags, time_high, time_low);
+    if (this.#expected.size > 0) this.#checkExpected(message.instrument);
     this.sink?.onTrade?.(message, sequence);
   }
 
@@ -131,6 +141,7 @@ export class Replica {
     if (this.#inRange(definition.instrument)) this.#follow(definition.instrument, definition.instrumentSequence);
     this.learnDefinition(definition);
     this.#advance(sequence, flags.end_of_event, time_high, time_low);
+    if (this.#expected.size > 0) this.#checkExpected(definition.instrument);
     this.sink?.onDefinition?.(definition, sequence);
   }
 
@@ -187,6 +198,29 @@ export class Replica {
     if (instrument === 0 || !this.#inRange(instrument)) return;
     // Comparable where neither side has changed the instrument in between, and no hole is open before that number.
     if (sequence > this.sequence || this.book.instrumentSequence(instrument) !== instrument_sequence) return;
+    this.#checkInstrument(instrument, high, low, sequence);
+  }
+
+  /** The publisher's digest of an instrument after that message of its own, which may still be to come. */
+  expectDigest(instrument: number, instrument_sequence: number, high: number, low: number): void {
+    if (instrument === 0 || !this.#inRange(instrument)) return;
+    const ahead = (instrument_sequence - this.book.instrumentSequence(instrument)) | 0;
+    if (ahead > 0) this.#expected.set(instrument, { instrumentSequence: instrument_sequence, high, low });
+    else if (ahead === 0) this.#checkInstrument(instrument, high, low, this.sequence);
+    else this.counters.digestsUnchecked++;
+  }
+
+  #checkExpected(instrument: number): void {
+    const expected = this.#expected.get(instrument);
+    if (expected === undefined) return;
+    const ahead = (expected.instrumentSequence - this.book.instrumentSequence(instrument)) | 0;
+    if (ahead > 0) return;
+    this.#expected.delete(instrument);
+    if (ahead === 0) this.#checkInstrument(instrument, expected.high, expected.low, this.sequence);
+    else this.counters.digestsUnchecked++;
+  }
+
+  #checkInstrument(instrument: number, high: number, low: number, sequence: number): void {
     this.counters.digestsChecked++;
     if (this.book.instrumentDigestEquals(instrument, high, low)) {
       if (sequence < this.#missing_last) return;
@@ -205,6 +239,7 @@ export class Replica {
     this.#stale.clear();
     this.#past_sequence.fill(0);
     this.#waiting = [];
+    this.#expected.clear();
     this.#digest_checked = 0;
     this.instrumentLast = 0;
     this.sequence = 0;
@@ -221,6 +256,7 @@ export class Replica {
   beginSnapshot(head: SnapshotHead): void {
     this.#head = head;
     this.#refusal = 'none';
+    this.#expected.clear();
     this.book.clearAll();
   }
 

@@ -2,8 +2,8 @@
  * A gateway session that lives as long as the client: hello, subscriptions, reconnecting with what is held, goodbye. Pure:
  * what the socket brings in, what it is to do out, time in ms and chance passed in.
  */
-import { eachBlock, FrameReader } from './frame_reader.js';
-import { PacketReader } from './packet_reader.js';
+import { eachBlock, FrameReader, frame_payloads } from './frame_reader.js';
+import { PacketReader, payloads } from './packet_reader.js';
 import {
   type ClientMessage,
   type GatewayWelcome,
@@ -91,6 +91,9 @@ export class SessionState {
   readonly #parts: SessionParts | undefined;
   readonly #packet = new PacketReader();
   readonly #frame = new FrameReader();
+  /** Whose snapshot the next so many packets of a message are. */
+  #marked: Stream | undefined;
+  #marked_left = 0;
   #link: Link = 'off';
   #url: string;
   #now = 0;
@@ -207,6 +210,8 @@ export class SessionState {
             (block) => this.#takeFrame(block),
           );
     if (fault !== undefined) this.#fault(`block: ${fault}`);
+    else if (this.#marked_left > 0) this.#fault('snapshot: shorter than its mark says');
+    this.#marked_left = 0;
     return this.#finish();
   }
 
@@ -325,7 +330,7 @@ export class SessionState {
         this.#host.onDefinitions(stream.options.channel, stream);
         return;
       case 'changed':
-        stream.onGranted('change', message.mode, message.instruments);
+        stream.onGranted('change', message.mode, message.instruments, message.counts);
         return;
       case 'counts':
         stream.onCounts('count', message);
@@ -335,7 +340,7 @@ export class SessionState {
         this.#forget(stream);
         return;
       default:
-        stream.onSlow(message.did);
+        stream.onSlow(message.did, message.counts);
         this.#host.onSlow(stream, message.did);
         return;
     }
@@ -391,12 +396,17 @@ export class SessionState {
 
   #takePacket(block: Uint8Array): void {
     this.figures.packets++;
+    const is_marked = this.#marked_left > 0;
+    if (is_marked) this.#marked_left--;
     const status = this.#packet.read(block);
     if (status !== 'ok') {
       this.#fault(`packet: ${status}`);
       return;
     }
-    this.#eachOf(this.#packet.channel, (stream) => stream.onPacket(this.#packet));
+    if (is_marked) {
+      if (this.#marked?.options.channel === this.#packet.channel) this.#marked.onSnapshotPacket(this.#packet);
+    } else if (this.#packet.payload === payloads.snapshot) this.#fault('snapshot: without a mark');
+    else this.#eachOf(this.#packet.channel, (stream) => stream.onPacket(this.#packet));
   }
 
   #takeFrame(block: Uint8Array): void {
@@ -406,10 +416,13 @@ export class SessionState {
       this.#fault(`frame: ${status}`);
       return;
     }
-    const stream = this.streams.get(this.#frame.subscription);
-    // Of one that was just given up.
-    if (stream === undefined || stream.options.channel !== this.#frame.channel) return;
-    stream.onFrame(this.#frame);
+    const found = this.streams.get(this.#frame.subscription);
+    // Else of one that was just given up.
+    const stream = found?.options.channel === this.#frame.channel ? found : undefined;
+    if (this.#marked_left > 0) this.#fault('snapshot: shorter than its mark says');
+    this.#marked_left = this.#frame.payload === frame_payloads.snapshot ? this.#frame.datagrams : 0;
+    this.#marked = stream;
+    stream?.onFrame(this.#frame);
   }
 
   #eachOf(channel: number, use: (stream: Stream) => void): void {

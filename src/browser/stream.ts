@@ -5,8 +5,9 @@
 import { DepthWindow } from './depth_window.js';
 import { depth_entry_bytes, type FrameReader, frame_payloads } from './frame_reader.js';
 import { bigintOf } from './int64.js';
+import { instrument_digest_bytes } from './messages.js';
 import { applyFiltered, applyPacket, learnPacket, sequenceAt } from './packet_applier.js';
-import { type PacketReader, payloads } from './packet_reader.js';
+import type { PacketReader } from './packet_reader.js';
 import { type Print, readPrints } from './prints.js';
 import type {
   ChangeOptions,
@@ -94,15 +95,16 @@ export class Stream {
   #settleReady!: () => void;
   #refuseReady!: (error: Error) => void;
   readonly #requests: StreamRequests;
+  /** There is one from the moment that a snapshot is expected. */
   #assembler: SnapshotAssembler | undefined;
+  /** The next mark of its snapshot; undefined: none has come. */
+  #part: number | undefined;
   /** Instruments whose full window has not come. */
   readonly #awaited = new Set<number>();
   /** Instruments whose windows have come since counting began. */
   readonly #counted = new Set<number>();
   #resuming = false;
   #adopting = true;
-  /** Nothing has been counted since the first snapshot, or the last session's end. */
-  #counting = false;
   #granted = false;
   #mismatches = 0;
 
@@ -127,11 +129,6 @@ export class Stream {
 
   get isDepth(): boolean {
     return this.options.mode === 'depth' || this.options.mode === 'bbo';
-  }
-
-  /** Takes packets of the wire: those of an exact subscription, and snapshots. */
-  get isCollecting(): boolean {
-    return this.#assembler !== undefined;
   }
 
   get levels(): number {
@@ -190,14 +187,18 @@ export class Stream {
    * Answers come in the order of the requests. A change that nobody asked for: new instruments have come to belong to
    * the subscription.
    */
-  onGranted(kind: 'subscribe' | 'change', mode: GatewayMode | undefined, instruments?: GatewayInstrument[]): void {
+  onGranted(
+    kind: 'subscribe' | 'change',
+    mode: GatewayMode | undefined,
+    instruments?: GatewayInstrument[],
+    counts?: GatewayCounts,
+  ): void {
     const request = this.#requests.answered(kind);
     const change = request?.change ?? {};
     if (kind === 'subscribe') {
       this.counts = new StreamCounts();
-      this.#counting = false;
       this.#counted.clear();
-    } else this.counts.comparable = false;
+    } else this.#countAnew(counts);
     this.options = { ...this.options, ...change, ...(mode !== undefined && { mode }) };
     if (instruments !== undefined) this.#nameInstruments(instruments);
     this.#granted = true;
@@ -230,10 +231,10 @@ export class Stream {
     this.begin();
   }
 
-  onSlow(did: 'conflated' | 'resnapshot'): void {
+  onSlow(did: 'conflated' | 'resnapshot', counts: GatewayCounts | undefined): void {
     if (did === 'conflated' && this.isPackets) {
       this.options = { ...this.options, mode: 'depth', levels: slow_levels, intervalMs: 100 };
-      this.counts.comparable = false;
+      this.#countAnew(counts);
       this.begin();
     } else if (did === 'resnapshot' && this.isPackets) this.#collect();
   }
@@ -247,25 +248,30 @@ export class Stream {
     this.changeState(this.state === 'connecting' ? 'connecting' : 'recovering');
   }
 
-  /** Of the same channel: live ones of an exact subscription, and those of a snapshot that is waited for. */
+  /** One of an exact subscription's. */
   onPacket(packet: PacketReader): void {
-    if (!this.#granted || !this.isPackets || !this.#ofSession(packet)) return;
-    const is_snapshot = packet.payload === payloads.snapshot;
-    if (is_snapshot && this.#assembler === undefined && this.options.mode === 'exact') this.#collect();
+    if (!this.#granted || this.options.mode !== 'exact' || !this.#ofSession(packet)) return;
     const replica = this.replica as Replica;
-    if (packet.count === 0) {
-      if (this.#assembler !== undefined && packet.payload !== payloads.heartbeat) this.#offer(packet);
-      else if (this.options.mode === 'exact') learnPacket(packet, replica);
-      this.#checkBooks();
+    if (packet.count > 0) {
+      this.#applyExact(packet, replica);
       return;
     }
-    if (this.options.mode === 'exact') this.#applyExact(packet, replica);
+    learnPacket(packet, replica);
+    this.#checkBooks();
+  }
+
+  /** One that a mark says to be of this subscription's snapshot. */
+  onSnapshotPacket(packet: PacketReader): void {
+    if (this.#granted && this.#assembler !== undefined && this.#part !== undefined && this.#ofSession(packet))
+      this.#offer(packet, this.#assembler);
   }
 
   onFrame(frame: FrameReader): void {
     if (!this.#granted || !this.#ofSession(frame)) return;
     this.sendTimeMs = frame.sendTimeMs;
-    if (frame.payload === frame_payloads.depth && this.isDepth) this.#applyDepth(frame);
+    if (frame.payload === frame_payloads.snapshot && this.isPackets) this.#takeMark(frame);
+    else if (frame.payload === frame_payloads.digests && this.options.mode === 'filtered') this.#takeDigests(frame);
+    else if (frame.payload === frame_payloads.depth && this.isDepth) this.#applyDepth(frame);
     else if (frame.payload === frame_payloads.prints && this.options.mode === 'trades') {
       this.counts.takePrints(frame);
       this.sequence = frame.sequence;
@@ -277,6 +283,14 @@ export class Stream {
   /** The last message of an `exact` subscription's books; undefined: there are none yet. */
   protected held(): { session: bigint; sequence: bigint | number } | undefined {
     return this.replica === undefined || this.sequence === 0 ? undefined : this;
+  }
+
+  // What was not sent until now is covered by what begins: how much, only the gateway knows.
+  #countAnew(counts: GatewayCounts | undefined): void {
+    this.#counted.clear();
+    const fault = counts === undefined ? undefined : this.counts.begin(counts);
+    if (counts === undefined) this.counts.comparable = false;
+    if (fault !== undefined) this.host.onCountMismatch(this, fault);
   }
 
   #nameInstruments(instruments: readonly GatewayInstrument[]): void {
@@ -305,18 +319,74 @@ export class Stream {
     this.changeState(this.#awaited.size === 0 ? 'synchronized' : 'recovering');
   }
 
+  // A snapshot has to come: nothing else counts until its mark.
   #collect(): void {
+    this.#part = undefined;
+    this.#assembler = this.#assemblerFor();
+    if (this.state !== 'stale') this.changeState('recovering');
+  }
+
+  #assemblerFor(): SnapshotAssembler {
     const { instruments, snapshotBytes } = this.host.limits;
+    return new SnapshotAssembler({ instruments, bytesMax: snapshotBytes }, this.#chosen());
+  }
+
+  #chosen(): ReadonlySet<number> | undefined {
     const is_chosen = this.options.mode === 'filtered' && this.options.instruments !== undefined;
-    const chosen = is_chosen ? new Set(this.instruments.keys()) : undefined;
-    if (chosen?.size === 0) {
-      // Nothing is chosen yet: there is no snapshot of nothing.
-      this.#assembler = undefined;
-      this.changeState('synchronized');
+    return is_chosen ? new Set(this.instruments.keys()) : undefined;
+  }
+
+  #takeMark(mark: FrameReader): void {
+    if (mark.part === 0) this.#beginSnapshot(mark);
+    else if (mark.part === this.#part) this.#part++;
+    else if (this.#part !== undefined) this.#snapshotFailed('a mark is missing');
+  }
+
+  #beginSnapshot(mark: FrameReader): void {
+    this.counts.conflated += mark.covered;
+    if (mark.why === 'resume') {
+      this.#resume(mark);
       return;
     }
-    this.#assembler = new SnapshotAssembler({ instruments, bytesMax: snapshotBytes }, chosen);
-    if (this.state !== 'stale') this.changeState('recovering');
+    this.#resuming = false;
+    this.#assembler = this.#assemblerFor();
+    this.#part = 1;
+    const { chosen } = this.#assembler;
+    if (mark.isWhole !== (chosen === undefined) || mark.instrumentCount !== (chosen?.size ?? 0))
+      this.#snapshotFailed('it is of other instruments');
+    else if (chosen?.size === 0) this.#loadNothing(mark);
+  }
+
+  // Nothing is missing: what follows goes on behind what is held.
+  #resume(mark: FrameReader): void {
+    if (!this.#resuming || mark.markSequence !== this.sequence) {
+      this.fail('gap');
+      return;
+    }
+    this.#resuming = false;
+    this.#assembler = undefined;
+    this.#checkBooks();
+  }
+
+  // Nothing is chosen yet.
+  #loadNothing(mark: FrameReader): void {
+    const replica = this.replica as Replica;
+    replica.beginSnapshot({ sequence: mark.markSequence, timeHigh: 0, timeLow: 0, channelDigest: undefined });
+    replica.finishSnapshot();
+    this.#assembler = undefined;
+    this.sequence = mark.markSequence;
+    this.changeState('synchronized');
+  }
+
+  #takeDigests(frame: FrameReader): void {
+    if (this.#assembler !== undefined) return;
+    const replica = this.replica as Replica;
+    for (let index = 0; index < frame.digestCount; index++) {
+      const at = frame.digests + instrument_digest_bytes * index;
+      const [low, high] = [frame.view.getUint32(at, true), frame.view.getUint32(at + 4, true)];
+      replica.expectDigest(frame.view.getUint32(at + 8, true), frame.view.getUint32(at + 12, true), high, low);
+    }
+    this.#checkBooks();
   }
 
   // Frames and packets of the session that is followed; after a grant the first one says which that is.
@@ -333,20 +403,19 @@ export class Stream {
   }
 
   #adopt(session: bigint): void {
+    const is_another = this.session !== 0n && this.session !== session;
     this.session = session;
     this.sequence = 0;
     this.#resuming = false;
     this.windows.clear();
     this.#counted.clear();
+    // How much of the old one was not sent, only the gateway knows.
+    if (is_another) this.counts.comparable = false;
     this.replica?.reset();
     this.host.onSession(this, session);
   }
 
-  #offer(packet: PacketReader): void {
-    const assembler = this.#assembler as SnapshotAssembler;
-    // Of another subscription of the channel: packets do not say of which.
-    const is_whole = packet.instruments !== 0;
-    if (packet.payload === payloads.snapshot && is_whole !== (assembler.chosen === undefined)) return;
+  #offer(packet: PacketReader, assembler: SnapshotAssembler): void {
     const offer = assembler.offer(packet);
     if (offer === 'too_large') {
       this.#snapshotFailed(offer);
@@ -358,9 +427,7 @@ export class Stream {
       return;
     }
     const replica = this.replica as Replica;
-    this.#countSnapshot(assembler, replica);
     this.#assembler = undefined;
-    this.#resuming = false;
     const refusal = assembler.loadInto(replica);
     this.sequence = assembler.sequence;
     if (refusal !== 'none') {
@@ -370,21 +437,6 @@ export class Stream {
     this.#mismatches = replica.counters.digestsMismatched;
     this.host.onSnapshot(this, this.sequence);
     this.changeState('synchronized');
-  }
-
-  // Messages that the snapshot jumped over are covered by it, save by the first, with which counting begins.
-  #countSnapshot(assembler: SnapshotAssembler, replica: Replica): void {
-    if (!this.#counting) {
-      this.#counting = true;
-      return;
-    }
-    if (this.options.mode === 'exact') {
-      this.counts.conflated += Math.max(0, assembler.sequence - this.sequence);
-      return;
-    }
-    for (const [instrument, sequence] of assembler.instrumentSequences())
-      if (instrument !== 0)
-        this.counts.conflated += Math.max(0, (sequence - replica.book.instrumentSequence(instrument)) | 0);
   }
 
   #snapshotFailed(reason: string): void {
@@ -398,14 +450,9 @@ export class Stream {
     const skip = Math.max(0, next - packet.firstSequence);
     if (skip >= packet.count) return;
     if (this.#assembler !== undefined) {
-      // What is resumed goes on without a snapshot; else it has to come first.
-      if (!this.#resuming) {
-        this.fail('gap');
-        return;
-      }
-      this.#assembler = undefined;
-      this.#resuming = false;
-      this.#counting = true;
+      // The snapshot, or the mark of one who resumes, has to come first.
+      this.fail('gap');
+      return;
     }
     if (packet.firstSequence > next) {
       this.fail('gap');

@@ -5,7 +5,8 @@ import type { GatewayCounts } from './protocol.js';
 export class StreamCounts {
   sent = 0;
   conflated = 0;
-  /** Not after a change: what the gateway took in between its answer and the first frame is in nobody's count. */
+  refused = 0;
+  /** Not after a session has ended: how much of it was not sent is told by the gateway alone. */
   comparable = true;
 
   takeDepth(frame: FrameReader): void {
@@ -26,6 +27,18 @@ export class StreamCounts {
   takePrints(frame: FrameReader): void {
     this.sent += frame.printCount;
     this.conflated += frame.others;
+    this.refused += frame.refused;
+  }
+
+  /** What begins anew covers what was not sent before: how much, the gateway says. Returns what is wrong with it. */
+  begin(counts: Pick<GatewayCounts, 'sent' | 'conflated' | 'refused'>): string | undefined {
+    const { sent, conflated, refused } = counts;
+    const fault =
+      this.comparable && (sent !== this.sent || conflated < this.conflated || refused < this.refused)
+        ? `${sent} sent, ${conflated} conflated and ${refused} refused, but ${this.sent}, ${this.conflated} and ${this.refused} came`
+        : undefined;
+    Object.assign(this, { sent, conflated, refused, comparable: true });
+    return fault;
   }
 
   /** What is wrong with the gateway's counts; undefined: nothing. */
@@ -36,6 +49,8 @@ export class StreamCounts {
     if (!this.comparable) return undefined;
     if (sent !== this.sent || conflated !== this.conflated)
       return `${sent} sent and ${conflated} conflated, but ${this.sent} and ${this.conflated} came`;
+    // At the end, what was still to come is refused.
+    if (refused < this.refused) return `${refused} refused, but ${this.refused} were told`;
     return undefined;
   }
 }

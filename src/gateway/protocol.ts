@@ -125,13 +125,15 @@ export type GatewayMessage =
       intervalMs: number;
       onSlow: (typeof slow_policies)[number];
       instruments: InstrumentEntry[];
+      /** `changed`: until now, with what the new beginning covers. */
+      counts?: CountsEntry;
     }
   | ({ type: 'counts' | 'unsubscribed'; id: number } & CountsEntry)
   | { type: 'pong'; time?: number }
   | { type: 'error'; id?: number; code: ErrorCode; message: string; waitMs?: number }
   | { type: 'definitions'; channel: number; instruments: InstrumentEntry[] }
   | { type: 'session'; channel: number; session: bigint }
-  | { type: 'slow'; id: number; did: 'conflated' | 'resnapshot'; sequence: bigint }
+  | { type: 'slow'; id: number; did: 'conflated' | 'resnapshot'; sequence: bigint; counts?: CountsEntry }
   | { type: 'goodbye'; code: number; reason: string; reconnectMs: number; url?: string };
 
 /** As a text frame; bigints become decimal text. */

@@ -503,9 +503,12 @@ export class GatewayState {
     const { channel: number, chosen, id, intervalMs, levels, mode, onSlow, selectors } = subscription;
     const channel = this.#channels.get(number);
     if (channel === undefined) return;
+    // A client counts on from there: only we know what the old beginning had not sent.
+    const counts = type === 'changed' ? channel.native.counts(this.#clientOf(session, channel), id) : undefined;
     this.#send(session, {
       type,
       id,
+      ...(counts === undefined ? {} : { counts }),
       channel: number,
       session: channel.session,
       sequence: channel.native.state().sequence,
@@ -613,7 +616,15 @@ export class GatewayState {
         this.counters.slowConflated++;
         if (subscription !== undefined) subscription.mode = 'depth';
       } else this.counters.slowResnapshot++;
-      this.#send(session, { type: 'slow', id, did: did === 'conflate' ? 'conflated' : 'resnapshot', sequence });
+      const client = did === 'conflate' ? session.clients.get(subscription?.channel ?? 0) : undefined;
+      const counts = client === undefined ? undefined : native.counts(client, id);
+      this.#send(session, {
+        type: 'slow',
+        id,
+        did: did === 'conflate' ? 'conflated' : 'resnapshot',
+        sequence,
+        ...(counts === undefined ? {} : { counts }),
+      });
     }
     return true;
   }

@@ -5,8 +5,11 @@
 export { DepthEntry } from './gateway/depth-entry.js';
 export { DepthFrame } from './gateway/depth-frame.js';
 export { DepthLevel } from './gateway/depth-level.js';
+export { DigestFrame } from './gateway/digest-frame.js';
 export { FilteredFrame } from './gateway/filtered-frame.js';
 export { Frame } from './gateway/frame.js';
 export { FramePayload } from './gateway/frame-payload.js';
 export { Print } from './gateway/print.js';
 export { PrintFrame } from './gateway/print-frame.js';
+export { SnapshotFrame } from './gateway/snapshot-frame.js';
+export { SnapshotWhy } from './gateway/snapshot-why.js';

@@ -3,7 +3,16 @@ import t from 'tap';
 import { DepthWindow } from '../../src/browser/depth_window.js';
 import { FrameReader } from '../../src/browser/frame_reader.js';
 import { Random, seedsOf } from '../faults/random.js';
-import { depthBlock, type EntryFields, filteredBlock, type LevelFields, printBlock, windowHash } from './frames.js';
+import {
+  depthBlock,
+  digestBlock,
+  type EntryFields,
+  filteredBlock,
+  type LevelFields,
+  markBlock,
+  printBlock,
+  windowHash,
+} from './frames.js';
 
 const levels_held = 5;
 
@@ -143,6 +152,8 @@ t.test('refusesNeverThrows', async (t) => {
       { ...book, sequence: 3n },
       { ...book, sequence: 9n },
     ]),
+    markBlock({ subscription: 1, sequence: 20n }, { covered: 4n, instruments: 3 }),
+    digestBlock({ subscription: 1, sequence: 20n }, [{ instrument: 1, instrumentSequence: 5, digest: 7n }]),
   ];
   for (const seed of seedsOf(1, 2)) {
     const random = new Random(seed);

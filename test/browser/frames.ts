@@ -4,13 +4,16 @@ import {
   DepthEntry,
   DepthFrame,
   DepthLevel,
+  DigestFrame,
   FilteredFrame,
   Frame,
   FramePayload,
   Print,
   PrintFrame,
+  SnapshotFrame,
+  SnapshotWhy,
 } from '../../src/generated/gateway.js';
-import { BookMessage, Packet, Payload, SnapshotOrders } from '../../src/generated/wire.js';
+import { BookMessage, InstrumentDigest, Packet, Payload, SnapshotOrders } from '../../src/generated/wire.js';
 import { type BookMessageFields, seal } from '../faults/packets.js';
 import { mix64 } from '../mix64.js';
 
@@ -111,7 +114,7 @@ export function printBlock(fields: FrameFields, sequences: readonly bigint[], ot
   PrintFrame.startPrintsVector(builder, sequences.length);
   for (const sequence of [...sequences].reverse())
     Print.createPrint(builder, sequence, sequence + 100n, -5n, 3n, 1_000n, 1, Number(sequence), 16, 1, 1, 0);
-  const payload = PrintFrame.createPrintFrame(builder, builder.endVector(), others);
+  const payload = PrintFrame.createPrintFrame(builder, builder.endVector(), others, 0n);
   return finish(builder, fields, FramePayload.PrintFrame, payload);
 }
 
@@ -147,6 +150,48 @@ export function filteredBlock(
   return finish(builder, fields, FramePayload.FilteredFrame, FilteredFrame.endFilteredFrame(builder));
 }
 
+/** The mark of a snapshot that begins, in one part. */
+export function markBlock(
+  fields: FrameFields,
+  {
+    generation = 1n,
+    covered = 0n,
+    part = 0,
+    datagrams = 1,
+    instruments = 0,
+    why = SnapshotWhy.begin,
+    last = true,
+  } = {},
+): Buffer {
+  const builder = new flatbuffers.Builder(256);
+  const whole = instruments === 0;
+  const payload = SnapshotFrame.createSnapshotFrame(
+    builder,
+    fields.sequence,
+    generation,
+    covered,
+    part,
+    datagrams,
+    whole,
+    instruments,
+    why,
+    last,
+  );
+  return finish(builder, fields, FramePayload.SnapshotFrame, payload);
+}
+
+export function digestBlock(
+  fields: FrameFields,
+  digests: readonly { instrument: number; instrumentSequence: number; digest: bigint }[],
+): Buffer {
+  const builder = new flatbuffers.Builder(256);
+  DigestFrame.startDigestsVector(builder, digests.length);
+  for (const { digest, instrument, instrumentSequence } of [...digests].reverse())
+    InstrumentDigest.createInstrumentDigest(builder, digest, instrument, instrumentSequence);
+  const payload = DigestFrame.createDigestFrame(builder, builder.endVector());
+  return finish(builder, fields, FramePayload.DigestFrame, payload);
+}
+
 /** A whole snapshot after message `sequence`: one chunk of the channel itself, no order, no instrument. */
 export function emptySnapshot(sequence: bigint, { session = 7n, generation = 1n, digest = 0n } = {}): Buffer {
   const builder = new flatbuffers.Builder(512);
@@ -162,4 +207,13 @@ export function emptySnapshot(sequence: bigint, { session = 7n, generation = 1n,
   datagram.write('DCCT', 0, 'latin1');
   datagram.writeUInt16LE(1, 4);
   return seal(datagram);
+}
+
+/** The same with its mark. */
+export function markedSnapshot(
+  sequence: bigint,
+  { session = 7n, generation = 1n, digest = 0n, subscription = 1, why = SnapshotWhy.begin, covered = 0n } = {},
+): Buffer {
+  const mark = markBlock({ subscription, session, sequence }, { generation, why, covered });
+  return Buffer.concat([mark, emptySnapshot(sequence, { session, generation, digest })]);
 }

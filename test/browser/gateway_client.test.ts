@@ -5,9 +5,11 @@ import t from 'tap';
 import { WebSocket, WebSocketServer } from 'ws';
 import { GatewayClient, type SocketLike, type Subscription } from '../../src/browser/index.js';
 import { PacketReader } from '../../src/browser/packet_reader.js';
+import { SnapshotWhy } from '../../src/generated/gateway.js';
 import { until } from '../channel.js';
 import type { Test } from '../data.js';
 import type { ExpectedBooks, Recording } from './conformance.js';
+import { markBlock } from './frames.js';
 import { recorded } from './recorded.js';
 
 interface Asked {
@@ -55,20 +57,41 @@ class PlayedGateway {
       const from = Number(message.resume?.sequence ?? 0) || this.#snapshotSequence();
       say({ type: 'subscribed', id: message.id, channel: 1, mode: 'exact', sequence: String(from), instruments: [] });
       const before = message.resume === undefined ? (this.recording.snapshots[0] ?? []) : [];
-      this.#play(socket, before, from);
+      this.#play(socket, this.#mark(message, from, before), from);
     }
   }
 
   #snapshotSequence(): number {
+    return this.#lastOfSnapshot().firstSequence - 1;
+  }
+
+  #generation(): bigint {
+    return this.#lastOfSnapshot().generation;
+  }
+
+  #session(): bigint {
+    const { sessionHigh, sessionLow } = this.#lastOfSnapshot();
+    return (BigInt(sessionHigh) << 32n) + BigInt(sessionLow);
+  }
+
+  #lastOfSnapshot(): PacketReader {
     const reader = new PacketReader();
     reader.read(this.recording.snapshots[0]?.at(-1) as Uint8Array);
-    return reader.firstSequence - 1;
+    return reader;
+  }
+
+  // The snapshot behind its mark, or the mark of one who resumes.
+  #mark({ id, resume }: Asked, from: number, snapshot: readonly Uint8Array[]): Buffer {
+    const why = resume === undefined ? SnapshotWhy.begin : SnapshotWhy.resume;
+    const generation = snapshot.length === 0 ? 0n : this.#generation();
+    const fields = { subscription: id, session: this.#session(), sequence: BigInt(from) };
+    return Buffer.concat([markBlock(fields, { generation, datagrams: snapshot.length, why }), ...snapshot]);
   }
 
   // Several blocks in each frame, as the gateway has it.
-  #play(socket: WebSocket, before: readonly Uint8Array[], from: number): void {
+  #play(socket: WebSocket, begin: Buffer, from: number): void {
     const first = this.#ends.findIndex((end) => end > from);
-    const all = [...before, ...(first < 0 ? [] : this.recording.packets.slice(first))];
+    const all = [begin, ...(first < 0 ? [] : this.recording.packets.slice(first))];
     const whole = all.length <= this.packetsPerSocket;
     const blocks = all.slice(0, this.packetsPerSocket);
     for (let at = 0; at < blocks.length; at += 16) socket.send(Buffer.concat(blocks.slice(at, at + 16)));

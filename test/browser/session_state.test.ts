@@ -3,9 +3,20 @@ import t from 'tap';
 import type { GatewayWelcome } from '../../src/browser/protocol.js';
 import { type Action, type SessionHost, SessionState } from '../../src/browser/session_state.js';
 import type { Stream } from '../../src/browser/stream.js';
+import { SnapshotWhy } from '../../src/generated/gateway.js';
 import { type BookMessageFields, bookPacket, heartbeatPacket } from '../faults/packets.js';
 import { Random, seedsOf } from '../faults/random.js';
-import { depthBlock, type EntryFields, emptySnapshot, filteredBlock, printBlock, windowHash } from './frames.js';
+import {
+  depthBlock,
+  digestBlock,
+  type EntryFields,
+  emptySnapshot,
+  filteredBlock,
+  markBlock,
+  markedSnapshot,
+  printBlock,
+  windowHash,
+} from './frames.js';
 
 type Sent = Record<string, unknown> & { type: string };
 
@@ -149,7 +160,7 @@ function exact(): { play: Play; stream: Stream } {
   const stream = play.subscribe({ channel: 1, mode: 'exact' });
   play.flush();
   play.say({ type: 'subscribed', id: 1, channel: 1, mode: 'exact', sequence: '10', instruments });
-  play.bytes(emptySnapshot(10n));
+  play.bytes(markedSnapshot(10n));
   return { play, stream };
 }
 
@@ -287,7 +298,7 @@ t.test('exactAppliesAndTakesASnapshotByItselfWhereADigestDiffers', async (t) => 
   t.same(play.flush(), [{ type: 'change', id: 1 }]);
   t.ok(play.fresh().includes('mismatch #1 13'));
   play.say({ type: 'changed', id: 1, mode: 'exact', sequence: '20' });
-  play.bytes(emptySnapshot(20n, { generation: 2n }));
+  play.bytes(markedSnapshot(20n, { generation: 2n, why: SnapshotWhy.change, covered: 7n }));
   t.equal(stream.state, 'synchronized');
   t.equal(stream.sequence, 20);
   t.same([stream.counts.sent, stream.counts.conflated], [3, 7], 'the snapshot covers what it jumped over');
@@ -308,6 +319,9 @@ t.test('comesBackWithResumeAndSkipsWhatItHas', async (t) => {
   play.connect();
   t.match(play.flush().at(-1), { type: 'subscribe', id: 1, resume: { session: '7', sequence: '12' } });
   play.say({ type: 'subscribed', id: 1, sequence: '12', instruments });
+  const resume = { generation: 0n, datagrams: 0, why: SnapshotWhy.resume };
+  play.bytes(markBlock({ subscription: 1, sequence: 12n }, resume));
+  t.equal(stream.state, 'synchronized');
   play.bytes(bookPacket({ channel: 1, session: 7n, first: 12n, position: 12n }, [order(2n, 2), order(3n, 3)]));
   t.equal(stream.state, 'synchronized');
   t.equal(stream.sequence, 13);
@@ -318,7 +332,7 @@ t.test('comesBackWithResumeAndSkipsWhatItHas', async (t) => {
   play.wait(1_000);
   play.connect();
   play.say({ type: 'subscribed', id: 1, sequence: '30', instruments });
-  play.bytes(emptySnapshot(30n, { session: 8n, generation: 3n }));
+  play.bytes(markedSnapshot(30n, { session: 8n, generation: 3n }));
   t.equal(stream.session, 8n, 'another session, and a snapshot of it');
   t.equal(stream.sequence, 30);
   t.equal(stream.replica?.book.liveOrders, 0);
@@ -328,7 +342,7 @@ t.test('filteredNoticesWhatIsMissing', async (t) => {
   const play = ready();
   const stream = play.subscribe({ channel: 1, mode: 'filtered' });
   play.say({ type: 'subscribed', id: 1, sequence: '10', instruments });
-  play.bytes(emptySnapshot(10n));
+  play.bytes(markedSnapshot(10n));
   play.flush();
   const block = (previous: bigint, sequence: bigint, number: number) =>
     filteredBlock({ subscription: 1, sequence }, previous, [{ ...order(sequence, number), sequence }]);
@@ -340,6 +354,67 @@ t.test('filteredNoticesWhatIsMissing', async (t) => {
   t.same(play.flush(), [{ type: 'change', id: 1 }]);
 });
 
+t.test('filteredTakesASnapshotByItselfWhereADigestDiffers', async (t) => {
+  const play = ready();
+  const stream = play.subscribe({ channel: 1, mode: 'filtered' });
+  play.say({ type: 'subscribed', id: 1, sequence: '10', instruments });
+  play.bytes(markedSnapshot(10n));
+  play.flush();
+  const block = (previous: bigint, sequence: bigint, number: number) =>
+    filteredBlock({ subscription: 1, sequence }, previous, [{ ...order(sequence, number), sequence }]);
+  const digests = (instrumentSequence: number, digest: bigint) =>
+    digestBlock({ subscription: 1, sequence: 20n }, [{ instrument: 1, instrumentSequence, digest }]);
+  play.bytes(block(10n, 14n, 1));
+  const first = stream.replica?.book.digest() ?? 0n;
+  play.bytes(digests(1, first));
+  t.same([stream.state, stream.replica?.counters.digestsChecked], ['synchronized', 2]);
+  // One that is ahead is compared when its message has come.
+  play.bytes(digests(2, first), block(14n, 15n, 2));
+  t.equal(stream.state, 'stale', 'another order has another digest');
+  t.ok(play.fresh().includes('mismatch #1 15'));
+  t.same(play.flush(), [{ type: 'change', id: 1 }]);
+  play.say({ type: 'changed', id: 1, sequence: '15', instruments });
+  play.bytes(markedSnapshot(15n, { generation: 2n, why: SnapshotWhy.change }));
+  t.equal(stream.state, 'synchronized');
+  play.bytes(digests(0, 5n));
+  t.equal(stream.state, 'stale', 'nothing was ever sent of it, and it should have an order');
+});
+
+t.test('aSnapshotIsItsSubscriptionsAlone', async (t) => {
+  const play = ready();
+  const exact = play.subscribe({ channel: 1, mode: 'exact' });
+  const filtered = play.subscribe({ channel: 1, mode: 'filtered' });
+  play.say({ type: 'subscribed', id: 1, sequence: '10', instruments });
+  play.say({ type: 'subscribed', id: 2, sequence: '10', instruments });
+  play.bytes(markedSnapshot(10n, { subscription: 2 }));
+  t.same([exact.state, filtered.state], ['recovering', 'synchronized']);
+  play.bytes(markedSnapshot(12n, { generation: 2n }));
+  t.same([exact.state, exact.sequence, filtered.sequence], ['synchronized', 12, 10]);
+  play.fresh();
+  play.bytes(emptySnapshot(14n, { generation: 3n }));
+  play.bytes(markBlock({ subscription: 1, sequence: 14n }, { generation: 3n }));
+  play.bytes(markBlock({ subscription: 2, sequence: 14n }, { generation: 4n, instruments: 1, datagrams: 0 }));
+  t.same(
+    play.fresh().filter((news) => !news.startsWith('state')),
+    [
+      'fault snapshot: without a mark',
+      'fault snapshot: shorter than its mark says',
+      'snapshotRefused #2 it is of other instruments',
+    ],
+  );
+});
+
+t.test('countsGoOnThroughAChange', async (t) => {
+  const { play, stream } = exact();
+  play.bytes(bookPacket({ channel: 1, session: 7n, first: 11n, position: 11n }, [order(1n, 1), order(2n, 2)]));
+  const counts = { published: '9', sent: '2', conflated: '7', refused: '0', pending: '0', sequence: '12' };
+  play.fresh();
+  play.say({ type: 'changed', id: 1, mode: 'depth', sequence: '19', instruments, counts });
+  t.same([stream.counts.sent, stream.counts.conflated, stream.counts.comparable], [2, 7, true]);
+  play.say({ type: 'changed', id: 1, mode: 'exact', sequence: '19', instruments, counts: { ...counts, sent: '3' } });
+  t.match(play.fresh().join(), /countMismatch #1 3 sent, 7 conflated and 0 refused, but 2, 7 and 0 came/);
+});
+
 t.test('anotherSessionBeginsAnew', async (t) => {
   const { play, stream } = exact();
   play.bytes(bookPacket({ channel: 1, session: 7n, first: 11n, position: 11n }, [order(1n, 1)]));
@@ -347,7 +422,7 @@ t.test('anotherSessionBeginsAnew', async (t) => {
   t.equal(stream.replica?.book.liveOrders, 0);
   play.bytes(bookPacket({ channel: 1, session: 7n, first: 12n, position: 12n }, [order(2n, 2)]));
   t.equal(stream.replica?.book.liveOrders, 0, 'of the old one nothing is applied');
-  play.bytes(emptySnapshot(4n, { session: 9n }));
+  play.bytes(markedSnapshot(4n, { session: 9n }));
   t.same([stream.sequence, stream.state], [4, 'synchronized']);
 });
 
@@ -435,6 +510,11 @@ t.test('anyOrderOfAnythingThrowsNothing', async (t) => {
   ];
   const blocks = [
     emptySnapshot(10n),
+    markedSnapshot(10n),
+    markedSnapshot(12n, { subscription: 2, session: 8n }),
+    markBlock({ subscription: 1, sequence: 11n }, { part: 1, datagrams: 2, why: SnapshotWhy.gap, last: false }),
+    markBlock({ subscription: 2, sequence: 11n }, { generation: 0n, datagrams: 0, why: SnapshotWhy.resume }),
+    digestBlock({ subscription: 1, sequence: 12n }, [{ instrument: 1, instrumentSequence: 1, digest: 5n }]),
     emptySnapshot(10n, { session: 8n, digest: 5n }),
     bookPacket({ channel: 1, session: 7n, first: 11n, position: 11n }, [order(1n, 1)]),
     heartbeatPacket({ channel: 1, session: 7n, first: 12n, position: 11n }, { digest: 1n, digestValid: true }),

@@ -1,7 +1,15 @@
 /** A gateway's client written against docs/gateway.md: a bare WebSocket, blocks taken apart by hand. */
 import * as flatbuffers from 'flatbuffers';
 import WebSocket from 'ws';
-import { DepthFrame, FilteredFrame, Frame, FramePayload, PrintFrame } from '../../src/generated/gateway.js';
+import {
+  DepthFrame,
+  FilteredFrame,
+  Frame,
+  FramePayload,
+  PrintFrame,
+  SnapshotFrame,
+  SnapshotWhy,
+} from '../../src/generated/gateway.js';
 import { until } from '../channel.js';
 import { packetHead } from '../faults/packets.js';
 import { mask, mix64 } from '../mix64.js';
@@ -55,6 +63,11 @@ export class RawGatewayClient {
   sent = 0n;
   conflated = 0n;
   frames = 0;
+  digestFrames = 0;
+  /** Why each snapshot came, by subscription. */
+  readonly marks: [subscription: number, why: string][] = [];
+  /** Datagrams of a snapshot that follow its mark. */
+  #marked = 0;
   readonly faults: string[] = [];
   closed: { code: number; reason: string } | undefined;
 
@@ -120,7 +133,10 @@ export class RawGatewayClient {
 
   #takePacket(datagram: Buffer): void {
     const { count, packet } = packetHead(datagram);
-    if (packet.payloadType() === 4) this.snapshots.push(datagram);
+    if (this.#marked > 0) {
+      this.#marked--;
+      this.snapshots.push(datagram);
+    } else if (packet.payloadType() === 4) this.faults.push('a snapshot without its mark');
     else if (count > 0) {
       this.packets.push(datagram);
       this.sent += BigInt(count);
@@ -136,6 +152,14 @@ export class RawGatewayClient {
       for (let index = 0; index < list.printsLength(); index++) this.prints.push(list.prints(index)?.sequence() ?? 0n);
       this.sent += BigInt(list.printsLength());
       this.conflated += BigInt(list.others());
+    } else if (type === FramePayload.DigestFrame) this.digestFrames++;
+    else if (type === FramePayload.SnapshotFrame) {
+      const mark = frame.payload(new SnapshotFrame()) as SnapshotFrame;
+      if (this.#marked > 0) this.faults.push('a mark within a snapshot');
+      this.#marked = mark.datagrams();
+      if (mark.part() > 0) return;
+      this.marks.push([frame.subscription(), SnapshotWhy[mark.why()] ?? '']);
+      this.conflated += mark.covered();
     } else {
       const list = frame.payload(new FilteredFrame()) as FilteredFrame;
       for (let index = 0; index < list.sequencesLength(); index++) this.numbers.push(list.sequences(index) ?? 0n);

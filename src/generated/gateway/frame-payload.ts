@@ -3,40 +3,48 @@
 /* eslint-disable @typescript-eslint/no-unused-vars, @typescript-eslint/no-explicit-any, @typescript-eslint/no-non-null-assertion */
 
 import { DepthFrame } from './depth-frame.js';
+import { DigestFrame } from './digest-frame.js';
 import { FilteredFrame } from './filtered-frame.js';
 import { PrintFrame } from './print-frame.js';
+import { SnapshotFrame } from './snapshot-frame.js';
 
 
 export enum FramePayload {
   NONE = 0,
   DepthFrame = 1,
   PrintFrame = 2,
-  FilteredFrame = 3
+  FilteredFrame = 3,
+  SnapshotFrame = 4,
+  DigestFrame = 5
 }
 
 export function unionToFramePayload(
   type: FramePayload,
-  accessor: (obj:DepthFrame|FilteredFrame|PrintFrame) => DepthFrame|FilteredFrame|PrintFrame|null
-): DepthFrame|FilteredFrame|PrintFrame|null {
+  accessor: (obj:DepthFrame|DigestFrame|FilteredFrame|PrintFrame|SnapshotFrame) => DepthFrame|DigestFrame|FilteredFrame|PrintFrame|SnapshotFrame|null
+): DepthFrame|DigestFrame|FilteredFrame|PrintFrame|SnapshotFrame|null {
   switch(FramePayload[type]) {
     case 'NONE': return null;
     case 'DepthFrame': return accessor(new DepthFrame())! as DepthFrame;
     case 'PrintFrame': return accessor(new PrintFrame())! as PrintFrame;
     case 'FilteredFrame': return accessor(new FilteredFrame())! as FilteredFrame;
+    case 'SnapshotFrame': return accessor(new SnapshotFrame())! as SnapshotFrame;
+    case 'DigestFrame': return accessor(new DigestFrame())! as DigestFrame;
     default: return null;
   }
 }
 
 export function unionListToFramePayload(
   type: FramePayload,
-  accessor: (index: number, obj:DepthFrame|FilteredFrame|PrintFrame) => DepthFrame|FilteredFrame|PrintFrame|null,
+  accessor: (index: number, obj:DepthFrame|DigestFrame|FilteredFrame|PrintFrame|SnapshotFrame) => DepthFrame|DigestFrame|FilteredFrame|PrintFrame|SnapshotFrame|null,
   index: number
-): DepthFrame|FilteredFrame|PrintFrame|null {
+): DepthFrame|DigestFrame|FilteredFrame|PrintFrame|SnapshotFrame|null {
   switch(FramePayload[type]) {
     case 'NONE': return null;
     case 'DepthFrame': return accessor(index, new DepthFrame())! as DepthFrame;
     case 'PrintFrame': return accessor(index, new PrintFrame())! as PrintFrame;
     case 'FilteredFrame': return accessor(index, new FilteredFrame())! as FilteredFrame;
+    case 'SnapshotFrame': return accessor(index, new SnapshotFrame())! as SnapshotFrame;
+    case 'DigestFrame': return accessor(index, new DigestFrame())! as DigestFrame;
     default: return null;
   }
 }

@@ -40,8 +40,13 @@ others():number {
   return offset ? this.bb!.readUint32(this.bb_pos + offset) : 0;
 }
 
+refused():bigint {
+  const offset = this.bb!.__offset(this.bb_pos, 8);
+  return offset ? this.bb!.readUint64(this.bb_pos + offset) : BigInt('0');
+}
+
 static startPrintFrame(builder:flatbuffers.Builder) {
-  builder.startObject(2);
+  builder.startObject(3);
 }
 
 static addPrints(builder:flatbuffers.Builder, printsOffset:flatbuffers.Offset) {
@@ -56,16 +61,21 @@ static addOthers(builder:flatbuffers.Builder, others:number) {
   builder.addFieldInt32(1, others, 0);
 }
 
+static addRefused(builder:flatbuffers.Builder, refused:bigint) {
+  builder.addFieldInt64(2, refused, BigInt('0'));
+}
+
 static endPrintFrame(builder:flatbuffers.Builder):flatbuffers.Offset {
   const offset = builder.endObject();
   builder.requiredField(offset, 4) // prints
   return offset;
 }
 
-static createPrintFrame(builder:flatbuffers.Builder, printsOffset:flatbuffers.Offset, others:number):flatbuffers.Offset {
+static createPrintFrame(builder:flatbuffers.Builder, printsOffset:flatbuffers.Offset, others:number, refused:bigint):flatbuffers.Offset {
   PrintFrame.startPrintFrame(builder);
   PrintFrame.addPrints(builder, printsOffset);
   PrintFrame.addOthers(builder, others);
+  PrintFrame.addRefused(builder, refused);
   return PrintFrame.endPrintFrame(builder);
 }
 }
