@@ -3,6 +3,7 @@
  * field states its unit; `optionFields` lists them with their defaults, which is what --help prints.
  */
 import { z } from 'zod';
+import { checkGatewayClient, gatewayClientFields } from './config_gateway_client.js';
 import {
   journalOptions,
   recoveryClientOptions,
@@ -194,6 +195,7 @@ export const serveOptions = z
 export const subscribeOptions = z
   .strictObject({
     ...channelFields(),
+    ...gatewayClientFields(),
     lineA: subscribeLine('A'),
     lineB: subscribeLine('B'),
     sources: z
@@ -236,6 +238,7 @@ export const subscribeOptions = z
   })
   .superRefine((options, context) => {
     checkLines(options, context);
+    checkGatewayClient(options, context);
     if (options.control?.endsWith(':0'))
       context.addIssue({ code: 'custom', path: ['control'], message: 'expected the port that the service listens on' });
     if (options.sourceSpecific && options.sources.length === 0)

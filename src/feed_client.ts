@@ -1,7 +1,13 @@
-/** Follows one channel over line A and line B and keeps its books. */
+/** Follows one channel, over line A and line B or over a gateway, and keeps its books. */
 import { EventEmitter } from 'node:events';
 import { BookExport } from './book_export.js';
 import type { Bbo, Depth, InstrumentInfo, SequenceRange } from './book_types.js';
+import type { ChangeOptions } from './browser/protocol.js';
+import type { GatewayError } from './browser/stream.js';
+import { DirectoryError, findChannel, gatewayUrl, multicastOptions } from './client/directory.js';
+import { FedFeed } from './client/fed_feed.js';
+import type { GatewayLink, GatewayLinkOptions } from './client/gateway_link.js';
+import { WindowFeed } from './client/window_feed.js';
 import {
   parseOptions,
   type ResumeToken,
@@ -14,114 +20,40 @@ import type { DepthColumns } from './depth_columns.js';
 import { DepthReader } from './depth_reader.js';
 import { FeedBook } from './feed_book.js';
 import { FeedRequests } from './feed_requests.js';
-import { type ThreadUse, threadUse } from './host.js';
+import type { FeedClientEvents, FeedState, FeedStats, SessionEnd } from './feed_types.js';
+import { threadUse } from './host.js';
 import { InstrumentDirectory } from './instruments.js';
 import { type Histogram, LatencyRecorder } from './latency.js';
 import {
   addon,
   type NativeFeedEvent,
-  type NativeFeedStateName,
   type NativeJitterReceiver,
   type NativeSubscriber,
-  type RepairWay,
+  type NativeSubscriberOptions,
 } from './native.js';
 import { applyProfile, hostWarnings, lockWarnings, receiverWarnings, thisHost } from './profile.js';
 import { CounterReader, RateMeter } from './rates.js';
-import { RecoveryClient, type RecoveryFigures } from './recovery/client.js';
-import type { SnapshotReason } from './recovery/client_state.js';
-import { nativeSubscriberOptions, recoveryUrl } from './subscriber_options.js';
-import { batchRows, makeBatch, makeColumns, type UpdateBatch } from './updates.js';
+import { RecoveryClient } from './recovery/client.js';
+import { fedSubscriberOptions, nativeSubscriberOptions, recoveryUrl } from './subscriber_options.js';
+import { batchRows, makeBatch, makeColumns } from './updates.js';
+
+export type {
+  FeedClientEvents,
+  FeedState,
+  FeedStats,
+  GatewayFigures,
+  SessionEnd,
+  SnapshotInfo,
+} from './feed_types.js';
+
+/** How often it is looked whether multicast has arrived. */
+const probe_every_ms = 10;
+/** Windows of a gateway: no native thread counts latency. */
+const nothing = () => {};
 
 /**
- * `new`: not started; `connecting`: nothing yet that proves the books; `recovering`: messages are missing, and are waited
- * for; `synchronized`: every book is the publisher's as of `sequence`; `stale`: some book may be wrong, since messages were
- * given up, a digest differed, or a snapshot was refused; `ended`: the session has ended; `closed`.
- */
-export type FeedState = 'new' | NativeFeedStateName | 'closed';
-
-/** Every book was replaced: it holds every message up to `sequence`. Updates go on behind it. */
-export interface SnapshotInfo {
-  sequence: bigint;
-  generation: bigint;
-  /** Why it was asked for: too far behind, not to be had otherwise, a digest that differed, or to resume. */
-  reason: SnapshotReason;
-}
-
-/** The end of a session: its last message, and the position in the source that was consumed last. */
-export interface SessionEnd {
-  session: bigint;
-  sequence: bigint;
-  position: bigint;
-}
-
-/** Figures since start, some ms old. Rates are per second, over the time since an earlier call. */
-export interface FeedStats {
-  session: bigint;
-  /** Number of the last message applied, and its position in the source. */
-  sequence: bigint;
-  position: bigint;
-  messagesPerSecond: number;
-  /** Datagrams of all lines. */
-  packetsPerSecond: number;
-  updatesDelivered: bigint;
-  /** Updates that JavaScript was too slow for. */
-  updatesLost: bigint;
-  /** What came on no line in time, whatever became of it. */
-  missingRanges: number;
-  missingMessages: bigint;
-  /** What came after all, by way; what a snapshot covers counts there. */
-  recoveredMessages: Record<RepairWay, bigint>;
-  /** What will never come. */
-  givenUpMessages: bigint;
-  /** Holes that are open now. */
-  holes: number;
-  snapshots: number;
-  sessions: number;
-  digestMismatches: number;
-  /** Undefined where recovery is not used. */
-  recovery: RecoveryFigures | undefined;
-  /** The control service knows this client. */
-  joined: boolean;
-  /** Every figure of the native thread by name. */
-  counters: Record<string, bigint>;
-  /** What the kernel counts for the receiving thread; undefined while it does not run. */
-  thread: ThreadUse | undefined;
-}
-
-export interface FeedClientEvents {
-  /** Only with delivery.updates. The batch is valid until the listener returns. */
-  updates: [batch: UpdateBatch];
-  /** A session is followed from here on. */
-  session: [session: bigint];
-  state: [state: FeedState, previous: FeedState];
-  /** These messages were received on no line in time. */
-  missing: [range: SequenceRange];
-  /** Of these, what has come after all, or is covered by a snapshot. */
-  recovered: [range: SequenceRange, way: RepairWay];
-  /** These will never be applied. */
-  givenUp: [range: SequenceRange];
-  /** Comes in its place between the updates. */
-  snapshot: [snapshot: SnapshotInfo];
-  /** A snapshot that could not be used: the reason. Another one is asked for. */
-  snapshotRefused: [reason: string];
-  /** The books are as the resume token says; updates follow from the next number on. */
-  resumed: [sequence: bigint];
-  /** The point of the resume token cannot be reached: the reason. A snapshot follows where one is needed. */
-  resumeFailed: [reason: string];
-  /** As of this message, some book is not the publisher's. */
-  digestMismatch: [sequence: bigint];
-  /** So many updates were not delivered; with the policy "stop", none will be from now on. */
-  overrun: [lost: bigint];
-  /** Instruments were defined: all that are known. */
-  definitions: [instruments: InstrumentInfo[]];
-  /** The books after one of exportPositions. */
-  export: [books: BookExport];
-  /** The session has ended, and every message of it was applied or is named as missing. */
-  endOfSession: [end: SessionEnd];
-}
-
-/**
- * Books are kept by a native thread. Everything here belongs to the JavaScript thread that made it; events are emitted
+ * Books are kept by a native thread, over a gateway too in mode exact; in its other modes windows and books of chosen
+ * instruments are kept here, and what needs every message (updates, snapshot(), resumeToken()) is not to be had. Everything here belongs to the JavaScript thread that made it; events are emitted
  * there. Updates that wait for a slow listener are bounded by delivery.capacity, see delivery.policy. It keeps the
  * process alive from start() to close().
  */
@@ -142,6 +74,12 @@ export class FeedClient extends EventEmitter<FeedClientEvents> {
   #recovery: RecoveryClient | undefined;
   #repairTime: LatencyRecorder | undefined;
   #state: FeedState = 'new';
+  #started = false;
+  #fed: FedFeed | undefined;
+  #windows: WindowFeed | undefined;
+  /** Packets of the gateway come; and what the books are like meanwhile. */
+  #linkUp = false;
+  #bookState: FeedState = 'connecting';
   readonly #news: NativeFeedEvent[] = [];
   /** Updates taken from the queue, since the start. */
   #taken = 0;
@@ -165,31 +103,18 @@ export class FeedClient extends EventEmitter<FeedClientEvents> {
   }
 
   /**
-   * Joins the lines and starts the receiving thread; tells the control service in the background. Once. Rejects where a
-   * line cannot be joined.
+   * Joins the lines, or connects to the gateway, and starts the receiving thread. Once. Rejects where a line cannot be
+   * joined, with DirectoryError where the directory does not help, with GatewayError where the gateway refuses. A gateway
+   * that does not answer in time is tried again and again.
    */
   async start(): Promise<void> {
     if (this.#closing !== undefined) throw new Error('this client was closed before');
-    if (this.#native !== undefined) throw new Error('this client was started before');
-    const { delivery, limits } = this.options;
-    const rows = delivery.updates ? batchRows(delivery.capacity) : 0;
-    const columns = makeColumns(rows);
-    this.#batch = makeBatch(columns);
-    const native = new addon.Subscriber(
-      { ...nativeSubscriberOptions(this.options), ...(this.probe && { probe: this.probe }) },
-      columns,
-      () => this.#wake(),
-    );
-    this.#native = native;
-    this.#counters = new CounterReader(addon.subscriberCounterNames, (out) => native.counters(out));
-    this.#depth = new DepthReader(native.depth.bind(native), limits.depthLevels);
-    this.#latency = new LatencyRecorder(addon.latencyBucketValues, (out) => native.latency(out));
-    this.#repairTime = new LatencyRecorder(addon.latencyBucketValues, (out) => native.repairTime(out));
-    this.#prepareHost();
-    native.start();
-    this.#openLink();
-    this.#openRecovery(native);
-    this.#changeState('connecting');
+    if (this.#started) throw new Error('this client was started before');
+    this.#started = true;
+    const { directory, gateway } = this.options;
+    if (directory !== null) await this.#startFrom(directory);
+    else if (gateway !== null) await this.#startGateway(gateway);
+    else this.#startLines(this.options);
   }
 
   /** Leaves the lines and the control service. Requests in flight reject. Any number of times, at any moment. */
@@ -200,6 +125,12 @@ export class FeedClient extends EventEmitter<FeedClientEvents> {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
+  }
+
+  /** What is followed; undefined before start() has found it. */
+  get transport(): 'multicast' | 'gateway' | undefined {
+    if (this.#gatewayLink !== undefined) return 'gateway';
+    return this.#depth === undefined ? undefined : 'multicast';
   }
 
   /** What the options ask for and this machine does not give; after start(). It runs without. */
@@ -214,22 +145,24 @@ export class FeedClient extends EventEmitter<FeedClientEvents> {
 
   /** The session that is followed; 0 before there is one. */
   get session(): bigint {
-    return this.#readCounters().session ?? 0n;
+    return this.#windows?.link.subscription.session ?? this.#readCounters().session ?? 0n;
   }
 
   /** Number of the last message applied, some ms old. */
   get sequence(): bigint {
-    return this.#readCounters().sequence ?? 0n;
+    return this.#windows?.link.subscription.sequence ?? this.#readCounters().sequence ?? 0n;
   }
 
   stats(): FeedStats {
     const counters = this.#readCounters();
     const figure = (name: string) => counters[name] ?? 0n;
-    const packets = figure('datagramsA') + figure('datagramsB');
+    const link = this.#gatewayLink;
+    const windows = this.#windows?.link.figures();
+    const packets = figure('datagramsA') + figure('datagramsB') + BigInt(windows?.frames ?? 0);
     const rates = this.#rates.update(performance.now(), [figure('messages'), packets]);
     return {
-      session: figure('session'),
-      sequence: figure('sequence'),
+      session: this.session,
+      sequence: this.sequence,
       position: figure('position'),
       messagesPerSecond: rates[0] ?? 0,
       packetsPerSecond: rates[1] ?? 0,
@@ -246,6 +179,7 @@ export class FeedClient extends EventEmitter<FeedClientEvents> {
       holes: Number(figure('holes')),
       snapshots: Number(figure('snapshots')),
       sessions: Number(figure('sessions')),
+      gateway: link && { ...link.figures(), ...(this.#fed && { packets: this.#fed.packets }) },
       recovery: this.#recovery && { ...this.#recovery.figures },
       digestMismatches: Number(figure('digestsMismatched')),
       joined: this.#link?.joined ?? false,
@@ -301,23 +235,39 @@ export class FeedClient extends EventEmitter<FeedClientEvents> {
   /** At most limits.depthLevels levels, read at once; undefined for an unknown instrument. Throws DepthBusyError. */
   depth(key: string | number, levels?: number): Depth | undefined {
     const info = this.instrument(key);
+    if (this.#windows !== undefined) return info && this.#windows.depth(info, levels);
     return info === undefined || this.#native === undefined ? undefined : this.#depth?.read(info.instrument, levels);
   }
 
   /**
    * Depth of an instrument by its number into memory that is used again, making no object. False for an instrument past
-   * limits.instruments, and when not running. Throws DepthBusyError.
+   * limits.instruments, and when not running. Throws DepthBusyError. Not without objects in the modes of a gateway.
    */
   readDepth(instrument: number, columns: DepthColumns): boolean {
+    if (this.#windows !== undefined) return this.#windows.readDepth(instrument, columns);
     return this.#native !== undefined && this.#depth?.readInto(instrument, columns) === true;
   }
 
   /** Best bid and offer, read at once; undefined for an unknown instrument. Throws DepthBusyError. */
   bbo(key: string | number): Bbo | undefined {
+    if (this.#windows !== undefined) {
+      const info = this.instrument(key);
+      return info && this.#windows.bbo(info);
+    }
     const depth = this.depth(key, 1);
     if (depth === undefined) return undefined;
     const { sequence, timeNs, bids, asks } = depth;
     return { sequence, timeNs, bid: bids[0], ask: asks[0] };
+  }
+
+  /**
+   * Another request in the place of mode, instruments, levels, intervalMs, onSlow, in flight; of a gateway, and neither
+   * from nor to mode exact. Rejects with GatewayError where it is refused.
+   */
+  async change(change: ChangeOptions): Promise<void> {
+    if (this.#windows === undefined) throw new Error('only what comes over a gateway, and not exactly, can be changed');
+    if (change.mode === 'exact') throw new RangeError('mode exact needs a client of its own, with native books');
+    await this.#windows.change(change);
   }
 
   /** Every level and order of one instrument, which need not be known yet. */
@@ -331,10 +281,134 @@ export class FeedClient extends EventEmitter<FeedClientEvents> {
    */
   async snapshot({ orders = false, symbol }: { orders?: boolean; symbol?: string | number } = {}): Promise<BookExport> {
     const native = this.#native;
+    if (this.#windows !== undefined) throw new Error(`mode ${this.options.mode} keeps no books of every order`);
     if (native === undefined) throw new Error('this client is not running');
     const info = symbol === undefined ? undefined : this.instrument(symbol);
     if (symbol !== undefined && info === undefined) throw new RangeError(`instrument ${symbol} is not known`);
     return this.#requests.send(orders, (id) => native.requestExport(id, info?.instrument ?? 0, orders));
+  }
+
+  get #gatewayLink(): GatewayLink | undefined {
+    return this.#fed?.link ?? this.#windows?.link;
+  }
+
+  async #startFrom(directory: string): Promise<void> {
+    const { mode, transport } = this.options;
+    const entry = await findChannel(this.options);
+    const gateway = gatewayUrl(entry, directory);
+    const lines = mode === 'exact' && transport !== 'gateway' ? multicastOptions(this.options, entry) : undefined;
+    this.#checkOpen();
+    if (lines !== undefined && (transport === 'multicast' || gateway === undefined)) this.#startLines(lines);
+    else if (lines !== undefined && (await this.#tryLines(lines))) return;
+    else if (gateway === undefined)
+      throw new DirectoryError(`${directory} names nothing that transport ${transport} could follow in mode ${mode}`);
+    else await this.#startGateway(gateway);
+  }
+
+  // A client that was closed while it was starting.
+  #checkOpen(): void {
+    if (this.#closing !== undefined) throw new Error('this client was closed before');
+  }
+
+  // Whether a session arrives in time. False: nothing of it is left.
+  async #tryLines(options: SubscribeOptions): Promise<boolean> {
+    const until_ms = performance.now() + options.probeMs;
+    try {
+      this.#startLines(options);
+    } catch {
+      // No such interface, or no multicast here.
+      return false;
+    }
+    while (this.session === 0n && performance.now() < until_ms) {
+      await new Promise((resolve) => setTimeout(resolve, probe_every_ms));
+      this.#checkOpen();
+    }
+    if (this.session !== 0n) return true;
+    const link = this.#link;
+    this.#recovery?.close();
+    this.#native?.close();
+    this.#recovery = undefined;
+    this.#native = undefined;
+    this.#depth = undefined;
+    this.#link = undefined;
+    this.#news.length = 0;
+    await link?.close();
+    this.#checkOpen();
+    return false;
+  }
+
+  #startLines(options: SubscribeOptions): void {
+    const native = this.#startNative(nativeSubscriberOptions(options));
+    this.#prepareHost();
+    this.#openLink(options);
+    this.#openRecovery(native, options);
+    this.#changeState('connecting');
+  }
+
+  #startNative(options: NativeSubscriberOptions): NativeSubscriber {
+    const { delivery, limits } = this.options;
+    const columns = makeColumns(delivery.updates ? batchRows(delivery.capacity) : 0);
+    this.#batch = makeBatch(columns);
+    const native = new addon.Subscriber({ ...options, ...(this.probe && { probe: this.probe }) }, columns, () =>
+      this.#wake(),
+    );
+    this.#native = native;
+    this.#counters = new CounterReader(addon.subscriberCounterNames, (out) => native.counters(out));
+    this.#depth = new DepthReader(native.depth.bind(native), limits.depthLevels);
+    this.#latency = new LatencyRecorder(addon.latencyBucketValues, (out) => native.latency(out));
+    this.#repairTime = new LatencyRecorder(addon.latencyBucketValues, (out) => native.repairTime(out));
+    native.start();
+    return native;
+  }
+
+  async #startGateway(url: string): Promise<void> {
+    const { limits, ...rest } = this.options;
+    const { conflationMs: intervalMs } = rest;
+    const options = { ...rest, intervalMs, url, limits: { orders: limits.orders, instruments: limits.instruments } };
+    const link = rest.mode === 'exact' ? this.#feedBooks(options) : this.#followWindows(options);
+    link.client.on('slow', (did) => this.emit('slow', did));
+    link.client.on('goodbye', (reason, reconnectMs) => this.emit('goodbye', reason, reconnectMs));
+    this.#changeState('connecting');
+    await link.start();
+    link.refused.catch((error: GatewayError) => {
+      this.emit('refused', error);
+      void this.close();
+    });
+  }
+
+  #feedBooks(options: GatewayLinkOptions): GatewayLink {
+    const native = this.#startNative(fedSubscriberOptions(this.options));
+    this.#fed = new FedFeed(native, options, (up) => {
+      this.#linkUp = up;
+      this.#judge();
+    });
+    if (this.options.resume !== null)
+      setImmediate(() => this.emit('resumeFailed', 'a gateway has no books of an earlier time'));
+    return this.#fed.link;
+  }
+
+  #followWindows(options: GatewayLinkOptions): GatewayLink {
+    this.#windows = new WindowFeed(options, this.#directory);
+    this.#latency = new LatencyRecorder(addon.latencyBucketValues, nothing);
+    this.#repairTime = new LatencyRecorder(addon.latencyBucketValues, nothing);
+    const { link } = this.#windows;
+    const { client } = link;
+    client.on('subscriptionState', (state) => this.#changeState(state));
+    client.on('session', (session) => this.emit('session', session));
+    client.on('snapshot', ({ sequence }) => this.emit('snapshot', { sequence, generation: 0n, reason: 'behind' }));
+    client.on('snapshotRefused', (reason) => this.emit('snapshotRefused', reason));
+    client.on('digestMismatch', (sequence) => this.emit('digestMismatch', sequence));
+    client.on('definitions', () => this.emit('definitions', this.#directory.all()));
+    client.on('depth', (instruments) => this.emit('depth', instruments));
+    client.on('prints', (prints) => this.emit('prints', prints));
+    return link;
+  }
+
+  // Over a gateway, books that get nothing are no longer known to be the publisher's.
+  #judge(): void {
+    if (this.#closing !== undefined) return;
+    if (this.#fed === undefined || this.#linkUp || this.#bookState === 'ended') this.#changeState(this.#bookState);
+    else this.#changeState(this.#session === 0n ? 'connecting' : 'recovering');
   }
 
   #prepareHost(): void {
@@ -353,8 +427,7 @@ export class FeedClient extends EventEmitter<FeedClientEvents> {
     return this.#counters?.read() ?? {};
   }
 
-  #openLink(): void {
-    const { control, lineA, lineB } = this.options;
+  #openLink({ control, lineA, lineB }: SubscribeOptions): void {
     if (control === null) return;
     const lines: ('A' | 'B')[] = [];
     if (lineA !== null) lines.push('A');
@@ -363,9 +436,9 @@ export class FeedClient extends EventEmitter<FeedClientEvents> {
     this.#link.start();
   }
 
-  #openRecovery(native: NativeSubscriber): void {
-    const { recovery, resume, channel } = this.options;
-    const url = recoveryUrl(this.options);
+  #openRecovery(native: NativeSubscriber, options: SubscribeOptions): void {
+    const { recovery, resume, channel } = options;
+    const url = recoveryUrl(options);
     if (url === undefined) {
       if (resume !== null) setImmediate(() => this.emit('resumeFailed', 'recovery is not used'));
       return;
@@ -393,6 +466,8 @@ export class FeedClient extends EventEmitter<FeedClientEvents> {
     const native = this.#native;
     this.resumeToken();
     this.#recovery?.close();
+    this.#gatewayLink?.close();
+    this.#fed?.close();
     // Figures stay readable as they are now.
     this.#missing = missingOf(native);
     this.#readCounters();
@@ -444,7 +519,10 @@ export class FeedClient extends EventEmitter<FeedClientEvents> {
       }
     } finally {
       this.#news.splice(0, taken);
-      if (look) this.#recovery?.look();
+      if (look) {
+        this.#recovery?.look();
+        this.#fed?.look();
+      }
     }
   }
 
@@ -469,7 +547,8 @@ export class FeedClient extends EventEmitter<FeedClientEvents> {
         this.emit('session', event.session);
         break;
       case 'state':
-        this.#changeState(event.state);
+        this.#bookState = event.state;
+        this.#judge();
         break;
       case 'definitions':
         this.#directory.replace(this.#native?.definitions() ?? []);

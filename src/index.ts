@@ -12,6 +12,10 @@ export type {
   SideName,
   StatusName,
 } from './book_types.js';
+export type { Print } from './browser/prints.js';
+export type { ChangeOptions } from './browser/protocol.js';
+export { GatewayError } from './browser/stream.js';
+export { DirectoryError } from './client/directory.js';
 export {
   ConfigError,
   type LimitsOptions,
@@ -39,6 +43,7 @@ export {
   type FeedClientEvents,
   type FeedState,
   type FeedStats,
+  type GatewayFigures,
   type SessionEnd,
   type SnapshotInfo,
 } from './feed_client.js';

@@ -42,3 +42,16 @@ export function nativeSubscriberOptions(options: SubscribeOptions): NativeSubscr
     ...nativeLimits(options.limits),
   };
 }
+
+/** What a gateway feeds: no lines, and no way back but the gateway. */
+export function fedSubscriberOptions(options: SubscribeOptions): NativeSubscriberOptions {
+  return {
+    ...nativeSubscriberOptions(options),
+    lines: [],
+    fed: true,
+    recovery: true,
+    giveUpMs: 0,
+    snapshotLine: [],
+    resumeSequence: 0n,
+  };
+}

@@ -33,6 +33,7 @@ const section_titles: Record<string, string> = {
   snapshot: 'Snapshots:',
   recovery: 'Recovery:',
   resume: 'Resume token:',
+  tls: 'TLS:',
 };
 
 /** ["lineA", "datagramBytes"] is "line-a-datagram-bytes". */
@@ -69,6 +70,8 @@ const placeholders: [RegExp, string][] = [
   [/^udp$/, 'address:port'],
   [/^url$/, 'url'],
   [/^token$/, 'text'],
+  [/^(gateway|directory)$/, 'url'],
+  [/^(tokenFile|caFile)$/, 'file'],
   [/^themes$/, 'names'],
   [/^profile$/, 'file'],
   [/^outJournal$/, 'folder'],

@@ -18,6 +18,7 @@ import {
   subscribe_rules,
   subscribeCommandOptions,
 } from './subscribe_options.js';
+import { readTokenFile } from './token_file.js';
 import { UpdatesPrinter } from './updates_printer.js';
 
 const interval_ms_terminal = 100;
@@ -32,10 +33,14 @@ interface View {
 }
 
 function makeClient(options: SubscribeCommandOptions): FeedClient {
-  const { lines: _1, view, symbol: _2, levels, intervalMs: _3, dump: _4, l3, dumpAt, ...rest } = options;
-  const { exitAtEndOfSession: _5, resumeFile, ...library } = rest;
+  const { lines: _1, view, symbol, levels, intervalMs: _2, dump: _3, l3, dumpAt, ...rest } = options;
+  const { exitAtEndOfSession: _4, resumeFile, tokenFile, ...library } = rest;
+  const isChosen = library.mode !== 'exact' && library.instruments.length === 0;
   return new FeedClient({
     ...library,
+    levels,
+    token: tokenFile === undefined ? library.token : readTokenFile(tokenFile),
+    instruments: isChosen ? symbol : library.instruments,
     resume: (resumeFile === undefined ? null : readResumeFile(resumeFile)) ?? library.resume,
     limits: { ...library.limits, depthLevels: Math.max(library.limits.depthLevels, view === 'ladder' ? levels : 0) },
     delivery: { ...library.delivery, updates: view === 'json' || view === 'bbo' },
@@ -97,6 +102,8 @@ function tellEvents(client: FeedClient): void {
   client.on('givenUp', ({ first, last }) => tell('givenUp', `given up: ${first} to ${last}`));
   client.on('snapshot', ({ sequence, reason }) => tell('snapshot', `snapshot as of ${sequence} (${reason})`));
   client.on('snapshotRefused', (reason) => tell('snapshot', `snapshot refused: ${reason}`));
+  client.on('slow', (did) => tell('snapshot', `too slow for the gateway: ${did}`));
+  client.on('goodbye', (reason, reconnectMs) => say(`the gateway says goodbye (${reason}); back in ${reconnectMs} ms`));
   client.on('resumed', (sequence) => say(`resumed after ${sequence}`));
   client.on('resumeFailed', (reason) => say(`cannot resume: ${reason}`));
   client.on('state', (state) => {
@@ -122,7 +129,8 @@ const prepare = (raw: Record<string, unknown>) => applyProfile('subscribe', choo
 /** What may end the command. */
 function endsOf(client: FeedClient, output: Output, options: SubscribeCommandOptions): Promise<CommandEnd>[] {
   const signal = listenForStop().requested;
-  const ends: Promise<CommandEnd>[] = [signal.then((detail) => ({ exitCode: 0, reason: 'signal', detail }))];
+  const refused = new Promise<never>((_, reject) => client.once('refused', reject));
+  const ends: Promise<CommandEnd>[] = [signal.then((detail) => ({ exitCode: 0, reason: 'signal', detail })), refused];
   if (options.exitAtEndOfSession ?? options.dump !== undefined)
     ends.push(client.ended.then(() => ({ exitCode: 0, reason: 'done', detail: 'end of session' })));
   // Without a reader there is nothing left to do, unless books are to be dumped.

@@ -21,7 +21,7 @@ export const subscribeCommandOptions = subscribeOptions.safeExtend({
     .array(fileName('the name of a symbol'))
     .default([])
     .describe('only these symbols, with commas between; ladder: the first that has orders unless given'),
-  levels: wholeNumber(1, 64).default(10).describe('ladder: levels of each side, at most limits.depthLevels'),
+  levels: wholeNumber(1, 64).default(10).describe('ladder, and mode depth: levels of each side'),
   intervalMs: wholeNumber(20, 86_400_000)
     .optional()
     .describe('ms between two pictures of the ladder, or two status lines'),
@@ -32,6 +32,9 @@ export const subscribeCommandOptions = subscribeOptions.safeExtend({
   dumpAt: positions()
     .default([])
     .describe('dump also after these messages of the source (1 is its first); 1000 goes to FILE.1000.json'),
+  tokenFile: fileName('the name of a file')
+    .optional()
+    .describe('file that holds the token for gateway and directory, and nothing else'),
   resumeFile: fileName('the name of a file')
     .optional()
     .describe('go on after the point that this file tells, if there is one; it is written when the command ends'),
@@ -44,10 +47,22 @@ export const subscribeCommandOptions = subscribeOptions.safeExtend({
 export type SubscribeCommandOptions = z.output<typeof subscribeCommandOptions>;
 
 export const subscribe_rules: FlagRules = {
-  omit: ['delivery.updates', 'exportPositions', 'exportOrders'],
+  // A token on a command line is seen by everybody on the machine.
+  omit: ['delivery.updates', 'exportPositions', 'exportOrders', 'token'],
   own: {
     title: 'View and dumps:',
-    keys: ['view', 'symbol', 'levels', 'intervalMs', 'dump', 'l3', 'dumpAt', 'resumeFile', 'exitAtEndOfSession'],
+    keys: [
+      'view',
+      'symbol',
+      'levels',
+      'intervalMs',
+      'dump',
+      'l3',
+      'dumpAt',
+      'tokenFile',
+      'resumeFile',
+      'exitAtEndOfSession',
+    ],
   },
   defaults: {
     lines: 'AB',
@@ -56,6 +71,8 @@ export const subscribe_rules: FlagRules = {
     symbol: 'all',
     dump: 'none',
     dumpAt: 'none',
+    tokenFile: 'none',
+    instruments: 'all',
     resumeFile: 'none',
     intervalMs: '100 on a terminal, else 1000',
     exitAtEndOfSession: 'on with --dump, else off',
@@ -67,6 +84,10 @@ export function checkSubscribe(options: SubscribeCommandOptions): void {
   if (options.dump === undefined && options.dumpAt.length > 0)
     throw new ConfigError('--dump-at needs --dump: the files are named after that one');
   if (options.dump === undefined && options.l3) throw new ConfigError('--l3 needs --dump: it says what dumps hold');
+  if (options.mode !== 'exact' && (options.view === 'json' || options.view === 'bbo'))
+    throw new ConfigError(`--view ${options.view} shows every update: it needs --mode exact, or take --view ladder`);
+  if (options.mode !== 'exact' && options.dump !== undefined)
+    throw new ConfigError('--dump writes every order: it needs --mode exact');
   if (options.view === 'ladder') checkSymbol(options.symbol);
 }
 
@@ -83,6 +104,10 @@ Examples:
       its book, live
   depthcast subscribe --view none --dump books.json --l3
       every order of every book, in queue order, at the end of the session or at Ctrl-C
+  depthcast subscribe --gateway wss://feed.example.com/feed --token-file token --symbol AAPL
+      the same over a gateway, from anywhere
+  depthcast subscribe --directory https://feed.example.com/channels --mode depth --symbol AAPL --view ladder
+      its best levels only, from the gateway that the directory names
   depthcast subscribe --lines B --dump out.json --dump-at 1000,2000
       from line B alone; also out.1000.json and out.2000.json, after the source's messages 1,000 and 2,000
 

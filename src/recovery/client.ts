@@ -1,5 +1,6 @@
 /** The ways back, with their I/O: the recovery service, re-requests by UDP, the snapshot line. Decides nothing itself. */
 import { WebSocket } from 'ws';
+import { ThreadPace } from '../client/thread_pace.js';
 import type { NativeSubscriber } from '../native.js';
 import { type Action, ClientState, type FeedView, type ResumeTarget, type SnapshotReason } from './client_state.js';
 import {
@@ -44,16 +45,11 @@ export interface RecoveryFigures {
   framesRefused: number;
 }
 
-/** The socket is not read while more than this waits for the receiving thread … */
-const waiting_bytes_max = 32 * 2 ** 20;
-/** … until less than this does. */
-const waiting_bytes_low = 8 * 2 ** 20;
-const waiting_look_ms = 5;
-
 /** Best effort, for as long as the feed runs: nothing of it throws. Threads: one. */
 export class RecoveryClient {
   readonly #options: RecoveryClientOptions;
   readonly #native: NativeSubscriber;
+  readonly #pace: ThreadPace;
   readonly #state: ClientState;
   readonly #rerequests: RerequestClient | undefined;
   readonly figures: RecoveryFigures = {
@@ -69,12 +65,12 @@ export class RecoveryClient {
   #socket: WebSocket | undefined;
   #timer: NodeJS.Timeout | undefined;
   #timer_ms = Number.POSITIVE_INFINITY;
-  #pause: NodeJS.Timeout | undefined;
   #closed = false;
 
   constructor(native: NativeSubscriber, options: RecoveryClientOptions) {
     this.#options = options;
     this.#native = native;
+    this.#pace = new ThreadPace(native);
     this.#state = new ClientState({
       ...options,
       hasService: options.url !== null,
@@ -120,7 +116,7 @@ export class RecoveryClient {
   close(): void {
     this.#closed = true;
     clearTimeout(this.#timer);
-    clearTimeout(this.#pause);
+    this.#pace.close();
     this.#drop();
     this.#rerequests?.close();
   }
@@ -249,23 +245,8 @@ export class RecoveryClient {
       return;
     }
     this.figures.bytes += frame.byteLength;
-    const waiting = this.#native.offer(frame.subarray(frame_header_bytes));
-    if (waiting > waiting_bytes_max) this.#waitForThread();
+    this.#pace.offered(this.#native.offer(frame.subarray(frame_header_bytes)), this.#socket);
     this.#act(this.#state.progress(header.id, this.#now()));
-  }
-
-  // The receiving thread has to catch up before more is read.
-  #waitForThread(): void {
-    const socket = this.#socket;
-    if (socket === undefined || this.#pause !== undefined) return;
-    socket.pause();
-    const look = () => {
-      this.#pause = undefined;
-      if (this.#closed || this.#socket !== socket) return;
-      if (this.#native.offer(new Uint8Array(0)) < waiting_bytes_low) socket.resume();
-      else this.#pause = setTimeout(look, waiting_look_ms);
-    };
-    this.#pause = setTimeout(look, waiting_look_ms);
   }
 
   #setTimer(): void {

@@ -30,7 +30,7 @@ export function datagramsOf(file: string): Uint8Array[] {
   return datagrams;
 }
 
-function filesOf(folder: string, ending: string): string[] {
+export function filesOf(folder: string, ending: string): string[] {
   return readdirSync(folder)
     .filter((name) => name.endsWith(ending))
     .sort()

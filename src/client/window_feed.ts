@@ -1,0 +1,73 @@
+/** The other modes of a gateway: windows, prints, and books of chosen instruments, kept in JavaScript. */
+import type { Bbo, Depth, InstrumentInfo } from '../book_types.js';
+import type { ChangeOptions, GatewayInstrument } from '../browser/protocol.js';
+import type { DepthColumns } from '../depth_columns.js';
+import type { InstrumentDirectory } from '../instruments.js';
+import { depth_header_words } from '../native.js';
+import { GatewayLink, type GatewayLinkOptions } from './gateway_link.js';
+
+const exact_max = BigInt(Number.MAX_SAFE_INTEGER);
+const status_numbers = { unknown: 0, trading: 1, halted: 2, paused: 3, quotation_only: 4 } as const;
+
+/** Threads: one. Everything is read as it stands after the last frame. */
+export class WindowFeed {
+  readonly link: GatewayLink;
+  readonly #directory: InstrumentDirectory;
+  #known: readonly GatewayInstrument[] = [];
+
+  constructor(options: GatewayLinkOptions, directory: InstrumentDirectory) {
+    this.link = new GatewayLink(options);
+    this.#directory = directory;
+    this.link.client.on('definitions', (instruments) => this.#define(instruments));
+  }
+
+  change(change: ChangeOptions): Promise<void> {
+    return this.link.subscription.change(change);
+  }
+
+  depth(info: InstrumentInfo, levels?: number): Depth | undefined {
+    return this.link.subscription.depth(info.instrument, levels);
+  }
+
+  bbo(info: InstrumentInfo): Bbo | undefined {
+    return this.link.subscription.bbo(info.instrument);
+  }
+
+  readDepth(instrument: number, columns: DepthColumns): boolean {
+    const depth = this.link.subscription.depth(instrument, columns.levels);
+    if (depth === undefined) return false;
+    const { numbers, levels } = columns;
+    const { sequence, timeNs, instrumentSequence, status, bids, asks } = depth;
+    let exact = sequence <= exact_max;
+    numbers.set([
+      Number(sequence),
+      Number(timeNs),
+      instrumentSequence,
+      status_numbers[status],
+      bids.length,
+      asks.length,
+    ]);
+    for (const [side, list] of [bids, asks].entries()) {
+      const first = depth_header_words + 3 * side * levels;
+      for (const [row, { price, quantity, orders }] of list.entries()) {
+        numbers[first + row] = Number(price);
+        numbers[first + levels + row] = Number(quantity);
+        numbers[first + 2 * levels + row] = orders;
+        exact &&= price <= exact_max && -price <= exact_max && quantity <= exact_max;
+      }
+    }
+    numbers[6] = exact ? 1 : 0;
+    return true;
+  }
+
+  close(): void {
+    this.link.close();
+  }
+
+  // A gateway tells what a reader of prices needs; lots and the source's codes are in packets only.
+  #define(instruments: readonly GatewayInstrument[]): void {
+    if (this.#known === instruments) return;
+    this.#known = instruments;
+    this.#directory.replace(instruments.map((one) => ({ ...one, sourceCode: 0, lotSize: 0 })));
+  }
+}
