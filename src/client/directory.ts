@@ -55,7 +55,10 @@ export function gatewayUrl({ gateway }: DirectoryEntry, directory: string): stri
 export function multicastOptions(options: SubscribeOptions, entry: DirectoryEntry): SubscribeOptions | undefined {
   const { lineA = null, lineB = null, recovery, recoveryUdpPort, snapshotLine = null } = entry;
   if (lineA === null && lineB === null) return undefined;
-  const { origin, hostname } = new URL(options.directory ?? '');
+  const service = new URL(recovery ?? '/', options.directory ?? '');
+  // The recovery service is the control service's: http for the one, ws for the other.
+  const origin = `${service.protocol.replace(/^ws/, 'http')}//${service.host}`;
+  const { hostname } = service;
   return {
     ...options,
     lineA,

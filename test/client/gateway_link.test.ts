@@ -2,6 +2,7 @@
 import type { AddressInfo } from 'node:net';
 import t from 'tap';
 import { type WebSocket, WebSocketServer } from 'ws';
+import { gatewayUrl, multicastOptions } from '../../src/client/directory.js';
 import { FeedClient } from '../../src/feed_client.js';
 import { GatewayServer } from '../../src/gateway/server.js';
 import type { GatewayAccess } from '../../src/gateway/session_state.js';
@@ -192,6 +193,23 @@ t.test('aDirectoryIsAllAClientNeeds', async (t) => {
   const refusing = new FeedClient({ directory: await directoryOf(t, {}, 401) });
   await t.rejects(refusing.start(), /answered 401/);
   await refusing.close();
+});
+
+t.test('aDirectorysWaysBackAreItsOwnOrAnotherServers', (t) => {
+  const options = new FeedClient({ directory: 'http://10.0.0.1:26400/channels' }).options;
+  const entry = { channel: 1, lineA: { group: '239.192.1.1', port: 1_000 }, recoveryUdpPort: 7_000 };
+  const beside = multicastOptions(options, { ...entry, recovery: '/recovery' });
+  t.match(beside, {
+    control: 'http://10.0.0.1:26400',
+    recovery: { url: 'http://10.0.0.1:26400', udp: '10.0.0.1:7000' },
+  });
+  const elsewhere = multicastOptions(options, { ...entry, recovery: 'wss://10.0.0.2:1/recovery' });
+  t.match(elsewhere, { lineB: null, recovery: { url: 'https://10.0.0.2:1', udp: '10.0.0.2:7000' } });
+  t.match(multicastOptions(options, { ...entry, recovery: null }), { recovery: { url: null } });
+  t.equal(gatewayUrl({ ...entry, gateway: '/feed' }, 'https://h:1/channels'), 'wss://h:1/feed');
+  t.equal(gatewayUrl(entry, 'http://h:1/channels'), 'ws://h:1/feed');
+  t.equal(gatewayUrl({ ...entry, gateway: null }, 'http://h:1/channels'), undefined);
+  t.end();
 });
 
 t.test('optionsThatDoNotGoTogetherAreNamed', (t) => {
