@@ -1,7 +1,9 @@
-// Makes the browser build of the client: one ES module without imports.
-//   node tools/browser_bundle.mjs    writes dist/browser/depthcast.js and its source map
+// Makes what runs in browsers.
+//   node tools/browser_bundle.mjs    writes the client, one ES module without imports, to dist/browser, and the page that
+//                                    `depthcast serve` shows to dist/page
 import { realpathSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
@@ -37,5 +39,31 @@ export async function browserBundle({ entry, outfile, write, minify, globalName 
 /** What is published as depthcast/browser. */
 export const published = { entry: 'src/browser/index.ts', outfile: 'dist/browser/depthcast.js', minify: true };
 
+/**
+ * The page: every file that it consists of.
+ * @returns {Promise<Map<string, string>>} content by name
+ */
+export async function pageFiles() {
+  const bundle = (/** @type {string} */ entry, /** @type {string} */ outfile) =>
+    browserBundle({ entry, outfile, write: false, minify: true });
+  const source = (/** @type {string} */ name) => readFile(join(root, 'src/page', name), 'utf8');
+  return new Map([
+    ['index.html', await source('index.html')],
+    ['icon.svg', await source('icon.svg')],
+    ['page.css', (await bundle('src/page/page.css', 'page.css')).text],
+    ['page.js', (await bundle('src/page/main.ts', 'page.js')).text],
+  ]);
+}
+
+async function writePage() {
+  const folder = join(root, 'dist/page');
+  await rm(folder, { recursive: true, force: true });
+  await mkdir(folder, { recursive: true });
+  for (const [name, content] of await pageFiles()) await writeFile(join(folder, name), content);
+}
+
 const is_run = process.argv[1] !== undefined && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url);
-if (is_run) await browserBundle({ ...published, write: true });
+if (is_run) {
+  await browserBundle({ ...published, write: true });
+  await writePage();
+}

@@ -3,9 +3,10 @@ import { join } from 'node:path';
 import type { ServeOptionsInput } from '../../src/config.js';
 import { Distributor } from '../../src/distributor.js';
 import { GatewayServer } from '../../src/gateway/server.js';
-import type { GatewayAccess, GatewayStateOptions, Grant } from '../../src/gateway/session_state.js';
+import type { GatewayAccess, GatewayStateOptions, Grant, LoginVerdict } from '../../src/gateway/session_state.js';
 import { addon } from '../../src/native.js';
 import { nativeLimits } from '../../src/native_limits.js';
+import type { TemplatedApp } from '../../src/uws.js';
 import { limits } from '../channel.js';
 import type { Test } from '../data.js';
 import { linePair } from '../faults/lines.js';
@@ -17,7 +18,8 @@ export async function gatewayOn(
   t: Test,
   number: number,
   given: ServeOptionsInput,
-  more: Partial<GatewayStateOptions & { grant: Grant }> = {},
+  more: Partial<GatewayStateOptions & { grant: Grant; port: number; verdict: (token?: string) => LoginVerdict }> = {},
+  addRoutes?: (app: TemplatedApp) => void,
 ) {
   const ringPath = join(t.testdir(), 'ring');
   const { A: lineA, B: lineB } = linePair(number);
@@ -45,7 +47,8 @@ export async function gatewayOn(
     snapshotAgeMs: 100,
   });
   const access: GatewayAccess = {
-    login: (session) => server.state.loggedIn(session, { grant: more.grant ?? everything }),
+    login: (session, token) =>
+      server.state.loggedIn(session, more.verdict?.(token) ?? { grant: more.grant ?? everything }),
   };
   const server = new GatewayServer(
     {
@@ -63,6 +66,7 @@ export async function gatewayOn(
     access,
     new Map([[channel, native]]),
     () => undefined,
+    addRoutes,
   );
   t.teardown(() => {
     server.close();

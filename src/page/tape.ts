@@ -1,0 +1,47 @@
+/** The last prints of one instrument, and what they add up to since the page follows it. */
+import type { Print } from '../browser/index.js';
+
+export class Tape {
+  readonly #ring: (Print | undefined)[];
+  #next = 0;
+  #count = 0;
+  /** Changes with everything that is shown. */
+  version = 0;
+  volume = 0n;
+  trades = 0;
+  last: Print | undefined;
+
+  constructor(readonly length: number) {
+    this.#ring = new Array<Print | undefined>(length);
+  }
+
+  clear(): void {
+    this.#ring.fill(undefined);
+    this.#next = 0;
+    this.#count = 0;
+    this.volume = 0n;
+    this.trades = 0;
+    this.last = undefined;
+    this.version++;
+  }
+
+  add(prints: readonly Print[]): void {
+    for (const print of prints) {
+      this.#ring[this.#next] = print;
+      this.#next = (this.#next + 1) % this.length;
+      this.#count = Math.min(this.#count + 1, this.length);
+      // A broken trade stays in what was seen: the tape says what came, and does not do the exchange's accounts.
+      if (print.kind === 'trade_break' || !print.printable) continue;
+      this.volume += print.quantity;
+      this.trades++;
+      this.last = print;
+    }
+    if (prints.length > 0) this.version++;
+  }
+
+  /** 0: the newest. */
+  at(age: number): Print | undefined {
+    if (age >= this.#count) return undefined;
+    return this.#ring[(this.#next - 1 - age + 2 * this.length) % this.length];
+  }
+}
