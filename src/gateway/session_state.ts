@@ -92,12 +92,18 @@ interface SubscriptionState {
   chosen: InstrumentEntry[];
 }
 
+/** A frame from a client; `text` undefined: it was no text. `wait_ms`: over the rate by so much. */
+interface Asked {
+  text: string | undefined;
+  wait_ms: number;
+}
+
 /** One socket's state; only GatewayState looks into it. */
 export class GatewaySession {
   readonly subscriptions = new Map<number, SubscriptionState>();
   /** By channel: the number under which the native side knows it. */
   readonly clients = new Map<number, number>();
-  readonly waiting: string[] = [];
+  readonly waiting: Asked[] = [];
   phase: 'new' | 'checking' | 'open' | 'closed' = 'new';
   grant: Grant | undefined;
   blocked = false;
@@ -196,24 +202,10 @@ export class GatewayState {
   message(session: GatewaySession, text: string | undefined, now_ms: number): void {
     if (session.phase === 'closed') return;
     this.counters.requests++;
-    const wait_ms = this.#takeAllowance(session, now_ms);
-    if (wait_ms > 0) {
-      this.#error(session, { ...idOf(text), code: 'rate_limited', message: 'too many requests', waitMs: wait_ms });
-      return;
-    }
-    if (text === undefined) {
-      this.#invalid(session, 'only text frames are understood');
-      return;
-    }
-    if (session.phase === 'checking') {
-      if (session.waiting.length < waiting_max) session.waiting.push(text);
-      else this.#close(session, close_codes.bad_message, 'too many messages before the welcome');
-      return;
-    }
-    const parsed = parseMessage(text);
-    if ('fault' in parsed) this.#invalid(session, parsed.fault);
-    else if (session.phase === 'new') this.#hello(session, parsed.message);
-    else this.#handle(session, parsed.message);
+    const asked = { text, wait_ms: this.#takeAllowance(session, now_ms) };
+    if (session.phase !== 'checking') this.#answer(session, asked);
+    else if (session.waiting.length < waiting_max) session.waiting.push(asked);
+    else this.#close(session, close_codes.bad_message, 'too many messages before the welcome');
   }
 
   /** The answer to GatewayAccess.login(). */
@@ -240,11 +232,7 @@ export class GatewayState {
         textBytes: text_bytes_max,
       },
     });
-    for (const text of session.waiting.splice(0)) {
-      const parsed = parseMessage(text);
-      if ('fault' in parsed) this.#invalid(session, parsed.fault);
-      else this.#handle(session, parsed.message);
-    }
+    for (const asked of session.waiting.splice(0)) this.#answer(session, asked);
   }
 
   /** What somebody may have is another: what they have and may no longer have ends. */
@@ -300,6 +288,18 @@ export class GatewayState {
       });
       this.#close(session, close_codes.going_away, 'the gateway ends');
     }
+  }
+
+  #answer(session: GatewaySession, { text, wait_ms }: Asked): void {
+    if (session.phase === 'closed') return;
+    if (wait_ms > 0) {
+      this.#error(session, { ...idOf(text), code: 'rate_limited', message: 'too many requests', waitMs: wait_ms });
+      return;
+    }
+    const parsed = text === undefined ? { fault: 'only text frames are understood' } : parseMessage(text);
+    if ('fault' in parsed) this.#invalid(session, parsed.fault);
+    else if (session.phase === 'new') this.#hello(session, parsed.message);
+    else this.#handle(session, parsed.message);
   }
 
   #takeAllowance({ allowance }: GatewaySession, now_ms: number): number {
@@ -468,9 +468,10 @@ export class GatewayState {
     if (found === undefined) return;
     // As far as the socket takes it, nothing is left open.
     this.#serve(session, true);
+    // A policy may have closed it meanwhile.
+    if (session.phase !== 'open') return;
     const counts = found.native.counts(found.client, subscription.id);
-    if (counts !== undefined && session.phase === 'open')
-      this.#send(session, { type: 'counts', id: subscription.id, ...counts });
+    if (counts !== undefined) this.#send(session, { type: 'counts', id: subscription.id, ...counts });
   }
 
   #unsubscribe(session: GatewaySession, subscription: SubscriptionState): void {
