@@ -149,7 +149,7 @@ t.test('whatIsWrongIsNamed', async (t) => {
     [{ ...subscribe, id: 0 }, 'bad_message'],
     [{ ...subscribe, channel: 2 }, 'unknown_channel'],
     [{ ...subscribe, instruments: ['NOSUCH'] }, 'unknown_instrument'],
-    [{ ...subscribe, instruments: ['*****'] }, 'bad_message'],
+    [{ ...subscribe, instruments: ['*a*b*c*d*'] }, 'bad_message'],
     [{ ...subscribe, mode: 'exact' }, 'forbidden'],
     [{ type: 'unsubscribe', id: 9 }, 'unknown_id'],
     [{ type: 'hello', versions: [1] }, 'bad_message'],
