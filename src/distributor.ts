@@ -334,11 +334,17 @@ export class Distributor extends EventEmitter<DistributorEvents> {
   #finish(end: SourceEnd): void {
     if (this.#end !== undefined) return;
     this.#end = end;
-    if (this.options.state !== '' && this.#journal !== undefined) forgetSource(this.options.state);
+    if (this.options.state !== '' && this.#journal !== undefined && !this.#goesOn(end))
+      forgetSource(this.options.state);
     clearTimeout(this.#waitTimer);
     this.#source?.close();
     this.#settleEnd(end);
     this.emit('ended', end);
+  }
+
+  // A session whose source was stopped, and has more, is left open for the next start.
+  #goesOn({ reason }: SourceEnd): boolean {
+    return reason === 'stopped' && this.#source?.repeats === false;
   }
 
   #readCounters(): Record<string, bigint> {
@@ -375,8 +381,8 @@ function channelRecoveryOptions(options: ServeOptions) {
   };
 }
 
-function nativeState({ state, session, journal }: ServeOptions, sourceRepeats: boolean): NativeState | null {
-  return state === '' ? null : { folder: state, sessionWanted: session, sourceRepeats, journal };
+function nativeState({ state, session, journal }: ServeOptions): NativeState | null {
+  return state === '' ? null : { folder: state, sessionWanted: session, journal };
 }
 
 function nativeOptions(
@@ -404,7 +410,8 @@ function nativeOptions(
     digestMessages,
     definitionsMs,
     sourceIdentity: identity.hash,
-    state: nativeState(options, sourceRepeats),
+    sourceRepeats,
+    state: nativeState(options),
     ...nativeLimits(options.limits),
   };
 }

@@ -52,6 +52,8 @@ export interface NativePublisherOptions extends NativeLimits {
   definitionsMs: number;
   /** Hash of what the source is: an interrupted session goes on only on the same. */
   sourceIdentity: bigint;
+  /** Source.repeats of src/sources/source.ts. */
+  sourceRepeats: boolean;
   /** Null: nothing is kept. */
   state: NativeState | null;
   /** Absent: nothing is measured. */
@@ -63,8 +65,6 @@ export interface NativeState {
   folder: string;
   /** Only this session may be continued; 0: whichever was interrupted. */
   sessionWanted: bigint;
-  /** Source.repeats of src/sources/source.ts. */
-  sourceRepeats: boolean;
   journal: {
     fsync: 'never' | 'interval' | 'every-batch';
     fsyncMs: number;
@@ -117,8 +117,24 @@ export interface NativeSimulateSource extends NativePacing, NativeSimulateOption
   midnightNs: bigint;
 }
 
+export interface NativeSharedMemorySource {
+  kind: 'shm';
+  path: string;
+  /** Throws where the file holds another one by now. */
+  stream: bigint;
+  /** How its thread waits for events. */
+  wait: WaitStrategyName;
+}
+
+/** A ring of events as it stands now. */
+export interface NativeEventRing {
+  stream: bigint;
+  published: bigint;
+  committed: bigint;
+}
+
 /** Makers: native/binding/source_makers.cc. */
-export type NativeSource = NativeItchSource | NativeSimulateSource;
+export type NativeSource = NativeItchSource | NativeSimulateSource | NativeSharedMemorySource;
 
 /** How a source ended. */
 export interface NativeSourceEnd {
@@ -789,6 +805,8 @@ export interface Addon extends NativeJournalTools {
   inspectItch(descriptor: number): Promise<NativeInspection>;
   /** Writes the simulated exchange's flow to `path` on a thread of its own; resolves to the messages written. */
   simulateToFile(path: string, options: NativeSimulateOptions): Promise<bigint>;
+  /** Of a matching engine; null where there is no such file. Throws where it cannot be used. */
+  eventRing(path: string): NativeEventRing | null;
   /** Both ends of a new pipe: [to read from, to write to]. */
   pipe(): [number, number];
   crc32c(bytes: Uint8Array): number;

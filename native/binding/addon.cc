@@ -9,6 +9,7 @@
 #include "binding/journal_binding.h"
 #include "binding/publisher_binding.h"
 #include "binding/replay_binding.h"
+#include "binding/source_makers.h"
 #include "binding/subscriber_binding.h"
 #include "binding/values.h"
 #include "core/crc32c.h"
@@ -46,6 +47,7 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("inspectItch", Napi::Function::New(env, inspect_itch));
   exports.Set("simulateToFile", Napi::Function::New(env, simulate_to_file));
   define_journal_tools(env, exports);
+  exports.Set("eventRing", Napi::Function::New(env, look_at_event_ring));
   exports.Set("pipe", Napi::Function::New(env, make_pipe));
   exports.Set("crc32c", Napi::Function::New(env, checksum));
   exports.Set("publisherCounterNames", text_array(env, run::publisher_counter_names()));

@@ -36,6 +36,7 @@ run::PublisherOptions read_options(const Fields& fields) {
   options.digest_messages = fields.number<std::uint64_t>("digestMessages");
   options.definitions_ns = fields.number<std::int64_t>("definitionsMs") * 1'000'000;
   options.source_identity = fields.big("sourceIdentity");
+  options.source_repeats = fields.boolean("sourceRepeats");
   options.probe = JitterSenderBinding::probe_of(fields);
   return options;
 }
@@ -62,7 +63,7 @@ std::shared_ptr<run::StateFolder> open_state(const Fields& fields, const run::Pu
   options.session_new = publisher.session;
   options.ring_identity = run::Publisher::ring_identity_of(publisher);
   options.identity = run::identity_of(publisher);
-  options.source_repeats = fields.boolean("sourceRepeats");
+  options.source_repeats = publisher.source_repeats;
   options.datagram_bytes = publisher.datagram_bytes.at(0);
   options.journal = read_journal(Fields(fields.env(), fields.get("journal")));
   return std::make_shared<run::StateFolder>(std::move(options));
@@ -205,7 +206,7 @@ void PublisherBinding::stop_input() {
     source_->stop();
   } else {
     released_ = true;
-    publisher_->end_input();
+    publisher_->end_input(true);
   }
 }
 

@@ -5,6 +5,7 @@
 
 #include "binding/sources_options.h"
 #include "run/itch_source.h"
+#include "run/shared_memory_source.h"
 
 namespace depthcast::binding {
 namespace {
@@ -26,12 +27,18 @@ std::unique_ptr<run::EventSource> make_simulate(const Fields& fields) {
                                            fields.big<std::int64_t>("midnightNs"));
 }
 
+std::unique_ptr<run::EventSource> make_shared_memory(const Fields& fields) {
+  return std::make_unique<run::SharedMemorySource>(fields.text("path"), fields.big("stream"),
+                                                   io::wait_strategy_of(fields.text("wait")));
+}
+
 constexpr struct {
   const char* kind;
   Maker make;
 } makers[] = {
     {"itch", make_itch},
     {"simulate", make_simulate},
+    {"shm", make_shared_memory},
 };
 
 }  // namespace
@@ -42,6 +49,20 @@ std::unique_ptr<run::EventSource> make_source(const Fields& fields) {
     if (kind == maker.kind) return maker.make(fields);
   }
   throw_type(fields.env(), "kind must be one of the sources', not " + kind);
+}
+
+Napi::Value look_at_event_ring(const Napi::CallbackInfo& info) {
+  return guard(info.Env(), [&]() -> Napi::Value {
+    const Napi::Env env = info.Env();
+    if (!info[0].IsString()) throw_type(env, "path must be a string");
+    const std::optional<run::EventRingInfo> found = run::look_at_event_ring(info[0].As<Napi::String>());
+    if (!found) return env.Null();
+    Napi::Object result = Napi::Object::New(env);
+    result.Set("stream", big(env, found->stream));
+    result.Set("published", big(env, found->published));
+    result.Set("committed", big(env, found->committed));
+    return result;
+  });
 }
 
 }  // namespace depthcast::binding

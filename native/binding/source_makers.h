@@ -11,4 +11,7 @@ namespace depthcast::binding {
 // source_makers.cc and a maker beside it. Throws where the options are wrong.
 std::unique_ptr<run::EventSource> make_source(const Fields& fields);
 
+// `eventRing` of src/native.ts.
+Napi::Value look_at_event_ring(const Napi::CallbackInfo& info);
+
 }  // namespace depthcast::binding

@@ -80,7 +80,10 @@ class BroadcastWriter {
   // `memory` holds ring_bytes(capacity) zeroed bytes, aligned to 64; capacity is a power of two of at least 64 KiB.
   BroadcastWriter(void* memory, std::size_t capacity, std::uint32_t channel, std::uint64_t session, std::uint32_t pid,
                   std::uint64_t now_ns, const RingOrigin& origin = {});
-  ~BroadcastWriter() { end(); }
+  // Ends the ring unless it was left.
+  ~BroadcastWriter() {
+    if (!left_) end();
+  }
   BroadcastWriter(const BroadcastWriter&) = delete;
   BroadcastWriter& operator=(const BroadcastWriter&) = delete;
 
@@ -97,6 +100,8 @@ class BroadcastWriter {
   // All that came of the input up to this position has been written.
   void mark_input(std::uint64_t position);
   void end();
+  // Another writer goes on from here: readers wait for it.
+  void leave() { left_ = true; }
 
  private:
   Word* words_at(std::uint64_t position) const;
@@ -109,6 +114,7 @@ class BroadcastWriter {
   std::size_t block_bytes_;
   std::uint64_t tail_ = 0;
   std::uint64_t block_next_ = 0;  // number of the first block that has no entry yet
+  bool left_ = false;
 };
 
 enum class RingPoll : std::uint8_t { record, empty, lapped, writer_ended };

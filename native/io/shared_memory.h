@@ -13,6 +13,8 @@ class SharedMemory {
   static SharedMemory create(const std::string& path, std::size_t bytes);
   // Gives the writer's file another name, in place of whatever had it. Throws std::system_error.
   void rename(const std::string& path);
+  // The file stays when the object goes.
+  void keep() { path_.clear(); }
   // A reader's: refuses files that belong to another user or that others may write.
   static SharedMemory open(const std::string& path);
 

@@ -91,7 +91,7 @@ void SourceThread::run() {
   io::name_thread("dc-source");
   end_ = source_->run(input_);
   input_.hand_on();
-  publisher_.end_input();
+  publisher_.end_input(end_.reason == SourceEndReason::stopped);
 }
 
 }  // namespace depthcast::run

@@ -269,13 +269,20 @@ io::SharedMemory Publisher::make_ring(const PublisherOptions& options) {
 Publisher::~Publisher() {
   end_input();
   join();
+  // Stored by whoever ended the input, before this thread was asked to destroy.
+  if (!leave_open_.load(std::memory_order_relaxed) || output_->contradiction() != 0) return;
+  output_->ring().leave();
+  ring_memory_.keep();
 }
 
 void Publisher::start() {
   thread_ = std::thread([this] { run(); });
 }
 
-void Publisher::end_input() {
+void Publisher::end_input(bool stopped) {
+  if (stopped && !options_.source_repeats && options_.start != nullptr) {
+    leave_open_.store(true, std::memory_order_relaxed);  // made visible by the store below
+  }
   // Pairs with the load in run(): every event published before is seen by then.
   input_ended_.store(true, std::memory_order_release);
   wake();
@@ -442,13 +449,14 @@ void Publisher::commit_input() {
 }
 
 void Publisher::finish() {
-  for (int repeat = 0; repeat < end_of_session_repeats; ++repeat) {
+  const bool ends = !leave_open_.load(std::memory_order_relaxed) || output_->contradiction() != 0;  // see end_input()
+  for (int repeat = 0; ends && repeat < end_of_session_repeats; ++repeat) {
     if (repeat != 0) std::this_thread::sleep_for(end_of_session_pause);
     read_clock();
     send_heartbeat(true);
     flush();
   }
-  output_->ring().end();
+  if (ends) output_->ring().end();
   book_.views().writer_stopped();
   publish_counters();
   // Pairs with the load in contradiction().

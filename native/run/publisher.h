@@ -76,6 +76,8 @@ struct PublisherOptions {
   std::uint64_t digest_messages = 10'000;
   std::int64_t definitions_ns = 200'000'000;  // 0: definitions are not repeated
   std::uint64_t source_identity = 0;          // of what the source gives; part of what a restart must find unchanged
+  // The source can give any position again; see StateOptions::source_repeats.
+  bool source_repeats = true;
   // Where to begin and where the ring is; null: a new session, in memory that nobody keeps.
   std::shared_ptr<StartPoint> start;
   // Null: nothing is measured.
@@ -104,7 +106,9 @@ class Publisher {
 
   void start();
   // The producer has put in its last event: the rest is published, the session ended. Safe to call twice.
-  void end_input();
+  // `stopped`: the source had more to give. Where it does not repeat itself and a restart knows where to go on, the
+  // session is then left open for that.
+  void end_input(bool stopped = false);
   // Waits for the thread. end_input() must have been called.
   void join();
 
@@ -190,6 +194,7 @@ class Publisher {
   std::uint32_t digest_turn_ = 0;
   std::uint32_t definition_turn_ = 0;
 
+  std::atomic<bool> leave_open_{false};
   std::atomic<bool> input_ended_{false};
   std::thread thread_;
 };

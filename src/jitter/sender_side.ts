@@ -209,7 +209,8 @@ function publisherOptions(plan: JitterPlan, probe: NativeJitterSender, folder: s
     digestMessages: 10_000,
     definitionsMs: intervals_ms.definitions,
     sourceIdentity: 0n,
-    state: folder === undefined ? null : { folder, sessionWanted: 0n, sourceRepeats: true, journal },
+    sourceRepeats: true,
+    state: folder === undefined ? null : { folder, sessionWanted: 0n, journal },
     ...limitsOf(plan),
     probe,
   };

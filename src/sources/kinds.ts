@@ -9,6 +9,7 @@ interface SourceKind {
 const kinds = {
   simulate: { syntax: 'simulate', pattern: /^simulate$/ },
   itch: { syntax: 'itch:FILE', pattern: /^itch:./s },
+  shm: { syntax: 'shm:PATH', pattern: /^shm:./s },
 } satisfies Record<string, SourceKind>;
 
 export type SourceKindName = keyof typeof kinds;

@@ -2,12 +2,14 @@
 import type { ServeOptions } from '../config.js';
 import { openItchSource } from './itch.js';
 import { type SourceKindName, sourceKind } from './kinds.js';
+import { openSharedMemorySource } from './shm.js';
 import { openSimulateSource } from './simulate.js';
 import type { Source, SourceOpener } from './source.js';
 
 const openers: Record<SourceKindName, SourceOpener> = {
   simulate: openSimulateSource,
   itch: openItchSource,
+  shm: openSharedMemorySource,
 };
 
 /** The source that `options.source` names; see SourceOpener. */

@@ -38,6 +38,7 @@ export function publisherOptions(number: number, more: Partial<NativePublisherOp
     digestMessages: 1_000,
     definitionsMs: 50,
     sourceIdentity: 1n,
+    sourceRepeats: true,
     state: null,
     ...more,
   };

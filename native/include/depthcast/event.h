@@ -1,0 +1,184 @@
+// depthcast: the events that a matching engine tells a distributor. Header-only, C++20, nothing of the engine's needed.
+// Prices and quantities are whole numbers, scaled by the exponents of the instrument's definition.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <string_view>
+
+namespace depthcast::engine {
+
+enum class EventKind : std::uint8_t {
+  none = 0,
+  add = 1,
+  execute = 2,
+  reduce = 3,
+  remove = 4,
+  replace = 5,
+  status = 6,
+  trade = 7,
+  cross = 8,
+  auction = 9,
+  trade_break = 10,
+  definition = 11,
+  system = 12,
+};
+constexpr std::uint8_t event_kinds = 13;
+
+enum class Side : std::uint8_t { none = 0, buy = 1, sell = 2 };
+
+enum class Status : std::uint8_t { unknown = 0, trading = 1, halted = 2, paused = 3, quotation_only = 4 };
+
+// Event::flags.
+constexpr std::uint8_t has_detail = 1U << 0;
+constexpr std::uint8_t not_printable = 1U << 1;  // execute: reported by a cross instead
+constexpr std::uint8_t at_price = 1U << 2;       // execute: at `price`, not at the order's
+constexpr std::uint8_t goes_on = 1U << 3;        // the next event belongs to it: readers apply all of them at once
+
+constexpr std::uint32_t instruments_max = 65'536;
+
+// One slot of the ring. Made by the functions below; what a field means depends on the kind.
+struct alignas(64) Event {
+  std::uint64_t number = 0;   // the engine's, from 1 without holes; 0: the next one
+  std::int64_t time_ns = 0;   // of the event, CLOCK_REALTIME
+  std::uint64_t order_id = 0;
+  std::uint64_t detail = 0;
+  std::int64_t price = 0;
+  std::uint64_t quantity = 0;
+  std::uint32_t instrument = 0;  // the engine's own number, 1 to 65,535; 0: the channel
+  EventKind kind = EventKind::none;
+  Side side = Side::none;
+  std::uint8_t flags = 0;
+  std::uint8_t reserved = 0;
+  std::uint64_t extra = 0;
+
+  // The same with a number of the engine's own, which makes it exactly-once.
+  constexpr Event numbered(std::uint64_t own_number) const {
+    Event event = *this;
+    event.number = own_number;
+    return event;
+  }
+  // The same, as part of an event that goes on with the next.
+  constexpr Event and_more() const {
+    Event event = *this;
+    event.flags |= goes_on;
+    return event;
+  }
+};
+static_assert(sizeof(Event) == 64);
+
+// A new order joins the end of its price's queue. Its id is new in its instrument's channel.
+constexpr Event add(std::int64_t time_ns, std::uint32_t instrument, std::uint64_t order_id, Side side,
+                    std::int64_t price, std::uint64_t quantity) {
+  return {0, time_ns, order_id, 0, price, quantity, instrument, EventKind::add, side, 0, 0, 0};
+}
+
+// `quantity` of an order was executed at its price. `match_id`: the engine's number of the trade.
+constexpr Event execute(std::int64_t time_ns, std::uint32_t instrument, std::uint64_t order_id, std::uint64_t quantity,
+                        std::uint64_t match_id) {
+  return {0, time_ns, order_id, match_id, 0, quantity, instrument, EventKind::execute, Side::none, has_detail, 0, 0};
+}
+
+// The same at another price than the order's. Not `printable`: a cross reports the volume.
+constexpr Event execute_at(std::int64_t time_ns, std::uint32_t instrument, std::uint64_t order_id,
+                           std::uint64_t quantity, std::uint64_t match_id, std::int64_t price, bool printable = true) {
+  const auto flags = static_cast<std::uint8_t>(has_detail | at_price | (printable ? 0 : not_printable));
+  return {0, time_ns, order_id, match_id, price, quantity, instrument, EventKind::execute, Side::none, flags, 0, 0};
+}
+
+// `quantity` of an order was cancelled; the rest keeps its place.
+constexpr Event reduce(std::int64_t time_ns, std::uint32_t instrument, std::uint64_t order_id, std::uint64_t quantity) {
+  return {0, time_ns, order_id, 0, 0, quantity, instrument, EventKind::reduce, Side::none, 0, 0, 0};
+}
+
+// An order is gone.
+constexpr Event remove(std::int64_t time_ns, std::uint32_t instrument, std::uint64_t order_id) {
+  return {0, time_ns, order_id, 0, 0, 0, instrument, EventKind::remove, Side::none, 0, 0, 0};
+}
+
+// An order gave way to another on its side, which joins the end of its queue under a new id.
+constexpr Event replace(std::int64_t time_ns, std::uint32_t instrument, std::uint64_t order_id,
+                        std::uint64_t new_order_id, std::int64_t price, std::uint64_t quantity) {
+  return {0, time_ns, order_id, new_order_id, price, quantity, instrument, EventKind::replace, Side::none, 0, 0, 0};
+}
+
+// An instrument's trading status. `reason`: a code of the engine's.
+constexpr Event status(std::int64_t time_ns, std::uint32_t instrument, Status value, std::uint64_t reason = 0) {
+  return {0, time_ns, 0, reason, 0, static_cast<std::uint64_t>(value), instrument, EventKind::status, Side::none,
+          has_detail, 0, 0};
+}
+
+// A trade without a displayed order: no book changes. `side`: of the resting party, where it is told.
+constexpr Event trade(std::int64_t time_ns, std::uint32_t instrument, std::uint64_t trade_id, Side side,
+                      std::int64_t price, std::uint64_t quantity) {
+  return {0, time_ns, trade_id, 0, price, quantity, instrument, EventKind::trade, side, 0, 0, 0};
+}
+
+// An auction's result. `type`: the auction's code, such as 'O' or 'C'.
+constexpr Event cross(std::int64_t time_ns, std::uint32_t instrument, std::uint64_t trade_id, std::int64_t price,
+                      std::uint64_t quantity, char type) {
+  return {0, time_ns, trade_id, 0, price, quantity, instrument, EventKind::cross, Side::none, 0, 0,
+          static_cast<std::uint8_t>(type)};
+}
+
+// Before an auction: its indicative price, what is paired there, and what is left over on `imbalance_side`.
+constexpr Event auction(std::int64_t time_ns, std::uint32_t instrument, std::int64_t price, std::uint64_t paired,
+                        std::uint64_t imbalance, Side imbalance_side, char type) {
+  const char direction = imbalance_side == Side::buy ? 'B' : imbalance_side == Side::sell ? 'S' : 'N';
+  return {0, time_ns, imbalance, 0, price, paired, instrument, EventKind::auction, Side::none, 0, 0,
+          static_cast<std::uint64_t>(static_cast<std::uint8_t>(direction)) |
+              static_cast<std::uint64_t>(static_cast<std::uint8_t>(type)) << 8};
+}
+
+// A trade was broken.
+constexpr Event trade_break(std::int64_t time_ns, std::uint32_t instrument, std::uint64_t trade_id) {
+  return {0, time_ns, trade_id, 0, 0, 0, instrument, EventKind::trade_break, Side::none, 0, 0, 0};
+}
+
+struct Definition {
+  std::string_view symbol;               // at most 16 characters; the rest is left out
+  std::int8_t price_exponent = 0;        // a price of 1 is 10^price_exponent
+  std::int8_t quantity_exponent = 0;
+  std::uint32_t lot_size = 1;
+  std::int64_t tick = 0;                 // smallest price step; 0: not told
+};
+
+// An instrument, before its first event, and again where something about it changes.
+inline Event define(std::int64_t time_ns, std::uint32_t instrument, const Definition& definition) {
+  Event event{0, time_ns, 0, 0, definition.tick, definition.lot_size, instrument, EventKind::definition, Side::none, 0,
+              0, 0};
+  char symbol[16] = {};
+  std::copy_n(definition.symbol.begin(), std::min(definition.symbol.size(), sizeof symbol), symbol);
+  std::memcpy(&event.order_id, symbol, 8);
+  std::memcpy(&event.detail, symbol + 8, 8);
+  event.extra = static_cast<std::uint64_t>(static_cast<std::uint8_t>(definition.price_exponent)) |
+                static_cast<std::uint64_t>(static_cast<std::uint8_t>(definition.quantity_exponent)) << 8;
+  return event;
+}
+
+// Of the whole channel: 'O' start of messages, 'S' start of system hours, 'Q' start of market hours, 'M' end of market
+// hours, 'E' end of system hours, 'C' end of messages.
+constexpr Event system(std::int64_t time_ns, char code) {
+  return {0, time_ns, 0, 0, 0, static_cast<std::uint8_t>(code), 0, EventKind::system, Side::none, 0, 0, 0};
+}
+
+// Whether an event has what its kind needs. (Whether it fits the books, the distributor finds out.)
+constexpr bool well_formed(const Event& event) {
+  constexpr auto kinds = [](auto... of) { return (0U | ... | (1U << static_cast<unsigned>(of))); };
+  constexpr unsigned known = (1U << event_kinds) - 2;
+  constexpr unsigned sized = kinds(EventKind::add, EventKind::execute, EventKind::reduce, EventKind::replace,
+                                   EventKind::trade, EventKind::cross, EventKind::definition);
+  constexpr unsigned sided = kinds(EventKind::add);
+  constexpr unsigned of_channel = kinds(EventKind::system);
+  if (event.kind >= EventKind{event_kinds}) return false;
+  const unsigned kind = 1U << static_cast<unsigned>(event.kind);
+  const bool channel = event.instrument == 0;
+  return (kind & known) != 0 && ((kind & sized) == 0 || event.quantity != 0) &&
+         ((kind & sided) == 0 || event.side != Side::none) && event.side <= Side::sell &&
+         ((kind & of_channel) != 0) == channel && event.instrument < instruments_max &&
+         (event.flags & ~(has_detail | not_printable | at_price | goes_on)) == 0;
+}
+
+}  // namespace depthcast::engine
