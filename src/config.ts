@@ -141,7 +141,9 @@ export const serveOptions = z
     segmentation: z.boolean().default(true).describe('hand several datagrams to the kernel at once (UDP_SEGMENT)'),
     source: text(sourceSyntax, (given) => sourceKind(given) !== undefined)
       .default('simulate')
-      .describe('where orders come from: simulate, or itch:FILE (ITCH 5.0, also gzip)'),
+      .describe(
+        'where orders come from: simulate, itch:FILE (ITCH 5.0, also gzip), shm:PATH (an engine on this machine)',
+      ),
     speed: text('"max", "realtime" or a factor such as "10x"', (given) => speedFactor(given) !== undefined)
       .default('max')
       .describe('pace of event time: max, realtime, or a factor such as 10x'),

@@ -11,6 +11,7 @@ import {
   speedFactor,
   subscribeOptions,
 } from '../src/config.js';
+import { sourceSyntax } from '../src/sources/kinds.js';
 
 function refusalOf(schema: typeof serveOptions | typeof subscribeOptions, value: unknown): string {
   try {
@@ -127,7 +128,7 @@ t.test('namesKeyGivenValueAndExpectation', async (t) => {
     [{ wait: 'sleep' }, 'test: wait is "sleep", expected one of "spin", "yield", "park"'],
     [{ lineB: { group: 'localhost' } }, 'test: lineB.group is "localhost", expected an IPv4 address'],
     [{ lineA: 5 }, 'test: lineA is 5, expected an object'],
-    [{ source: 'itch:' }, 'test: source is "itch:", expected "simulate" or "itch:FILE"'],
+    [{ source: 'itch:' }, `test: source is "itch:", expected ${sourceSyntax}`],
     [{ speed: '0x' }, 'test: speed is "0x", expected "max", "realtime" or a factor such as "10x"'],
     [{ date: '2019-02-30' }, 'test: date is "2019-02-30", expected a day as YYYY-MM-DD'],
     [{ rate: Number.NaN }, 'test: rate is null, expected a number from 0 to 1000000000'],
