@@ -5,6 +5,7 @@ import { printResult } from './print_result.js';
 
 /** Programs in TypeScript: each a module perf/NAME.ts with run(parameters, json). */
 const typescript_programs = [
+  'fanout',
   'feed_throughput',
   'js_delivery',
   'js_reads',

@@ -16,10 +16,11 @@ export const native_programs = [
 
 const root = process.cwd();
 
+export const perfProgram = join(root, 'build', 'Release', 'depthcast_perf');
+
 /** One object for each run, in order. Throws with the program's own words when it fails. */
 export function runNative(name: string, parameters: string[]): Figures[] {
-  const program = join(root, 'build', 'Release', 'depthcast_perf');
-  const output = execFileSync(program, [name, ...parameters], {
+  const output = execFileSync(perfProgram, [name, ...parameters], {
     encoding: 'utf8',
     stdio: ['ignore', 'pipe', 'inherit'],
     maxBuffer: 1 << 26,

@@ -57,6 +57,10 @@ export class TaskProcess {
     return this.figures;
   }
 
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
   kill(): void {
     this.#child.kill('SIGKILL');
   }

@@ -14,7 +14,8 @@ int main(int count, char** arguments) {
   } programs[] = {{"book_memory", book_memory},         {"book_replay", book_replay},
                   {"core_round_trip", core_round_trip}, {"packet_encode", packet_encode},
                   {"ring_broadcast", ring_broadcast},   {"snapshot_take", snapshot_take},
-                  {"live_listen", live_listen},         {"feed_line", feed_line}};
+                  {"live_listen", live_listen},         {"feed_line", feed_line},
+                  {"websocket_load", websocket_load}, {"websocket_write", websocket_write}};
   try {
     for (const auto& program : programs) {
       if (count < 2 || std::strcmp(arguments[1], program.name) != 0) continue;
@@ -27,6 +28,6 @@ int main(int count, char** arguments) {
   }
   std::fprintf(stderr,
                "depthcast_perf: expected book_memory, book_replay, core_round_trip, packet_encode, ring_broadcast, "
-               "snapshot_take, live_listen or feed_line\n");
+               "snapshot_take, live_listen, feed_line, websocket_load or websocket_write\n");
   return 2;
 }

@@ -65,18 +65,27 @@ export class FedFeed {
   }
 
   #take(bytes: Uint8Array): string | undefined {
-    let packets = 0;
-    let frames = 0;
+    // Packets that follow each other are offered at once; what the gateway says between them is not for the books.
+    let [first, end] = [0, 0];
+    const offer = () => {
+      if (end > first) this.#pace.offered(this.#native.offer(bytes.subarray(first, end)), this.#socket);
+    };
     const fault = eachBlock(
       bytes,
-      () => packets++,
-      () => frames++,
+      ({ byteOffset, byteLength }) => {
+        const at = byteOffset - bytes.byteOffset;
+        if (at !== end) {
+          offer();
+          first = at;
+        }
+        end = at + byteLength;
+        this.#packets++;
+      },
+      () => {},
     );
+    offer();
     if (fault !== undefined) return fault;
-    if (frames > 0) return 'frame_of_another_mode';
-    this.#packets += packets;
-    this.#pace.offered(this.#native.offer(bytes), this.#socket);
-    this.#stream?.arrived();
+    if (end > 0) this.#stream?.arrived();
     if (performance.now() - this.#looked_ms > look_every_ms) this.look();
     return undefined;
   }
