@@ -66,8 +66,7 @@ export const clientMessage = z.discriminatedUnion('type', [
     type: z.literal('hello'),
     versions: z.array(z.number().int()).min(1).max(16),
     token: z.string().max(token_length_max).optional(),
-    /** JSON data is not made yet: asking for it is an error, not something else in its place. */
-    format: z.literal('binary').optional(),
+    format: z.enum(['binary', 'json']).optional(),
     client: z.string().max(client_name_max).optional(),
   }),
   z.strictObject({

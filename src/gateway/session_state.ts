@@ -5,6 +5,7 @@
 import type { NativeDefinition, NativeGateway, NativeGatewayRequest } from '../native.js';
 import { TokenBucket } from '../recovery/token_bucket.js';
 import type { ServerSocket } from '../uws_socket.js';
+import { jsonTexts } from './json_frames.js';
 import {
   type ChangeMessage,
   type ClientMessage,
@@ -31,6 +32,8 @@ const waiting_max = 64;
 const sessions_per_turn = 256;
 const frames_per_visit = 4;
 const frame_bytes = 65_536;
+/** As JSON a frame is some six times as long, and takes some milliseconds for each 64 KiB. */
+const json_frame_bytes = 24_576;
 const default_levels = 10;
 const default_interval_ms = 100;
 
@@ -107,6 +110,7 @@ export class GatewaySession {
   phase: 'new' | 'checking' | 'open' | 'closed' = 'new';
   grant: Grant | undefined;
   blocked = false;
+  json = false;
   invalid = 0;
 
   constructor(
@@ -125,6 +129,8 @@ interface ChannelState {
   session: bigint;
   definitionsVersion: number;
   instruments: InstrumentEntry[];
+  /** The same by number. */
+  exponents: ReadonlyMap<number, InstrumentEntry>;
 }
 
 function entryOf({ instrument, symbol, priceExponent, quantityExponent }: NativeDefinition): InstrumentEntry {
@@ -161,7 +167,14 @@ export class GatewayState {
     this.#options = options;
     this.#access = access;
     for (const [channel, native] of channels)
-      this.#channels.set(channel, { channel, native, session: 0n, definitionsVersion: -1, instruments: [] });
+      this.#channels.set(channel, {
+        channel,
+        native,
+        session: 0n,
+        definitionsVersion: -1,
+        instruments: [],
+        exponents: new Map(),
+      });
   }
 
   /** Undefined where there are too many: the socket must be closed then. */
@@ -320,6 +333,7 @@ export class GatewayState {
       this.#close(session, close_codes.bad_version, fault.code);
       return;
     }
+    session.json = message.format === 'json';
     session.phase = 'checking';
     this.#access.login(session, message.token);
   }
@@ -432,6 +446,8 @@ export class GatewayState {
     const { selectors = [], mode } = subscription;
     if (mode === 'exact' && selectors.length > 0)
       return { code: 'bad_message', message: 'exact has the whole channel; choose instruments with filtered' };
+    if (mode === 'exact' && session.json)
+      return { code: 'not_in_json', message: 'exact is bytes: take filtered, or format binary' };
     const fault = faultOf(selectors);
     if (fault !== undefined) return { code: 'bad_message', message: cut(fault) };
     // Asked before it is looked up: nobody learns the names of what is not theirs.
@@ -533,6 +549,7 @@ export class GatewayState {
     channel.definitionsVersion = definitionsVersion;
     const before = new Map(channel.instruments.map((entry) => [entry.instrument, JSON.stringify(entry)]));
     channel.instruments = channel.native.definitions().map(entryOf);
+    channel.exponents = new Map(channel.instruments.map((entry) => [entry.instrument, entry]));
     const news = channel.instruments.filter((entry) => before.get(entry.instrument) !== JSON.stringify(entry));
     if (news.length === 0) return;
     for (const session of this.#subscribers(channel)) this.#tellDefinitions(session, channel, news);
@@ -578,22 +595,35 @@ export class GatewayState {
   #serve(session: GatewaySession, flush: boolean): boolean {
     let sent = false;
     for (const [channel, client] of session.clients) {
-      const native = this.#channels.get(channel)?.native;
+      const { native, exponents } = this.#channels.get(channel) ?? {};
+      const out = session.json ? this.#out.subarray(0, json_frame_bytes) : this.#out;
       for (let frames = 0; native !== undefined && frames < frames_per_visit; frames++) {
         if (!this.#hasRoom(session)) return sent;
-        const composed = native.compose(client, this.#out, flush);
+        const composed = native.compose(client, out, flush);
         const bytes = composed % 2 ** 32;
         if (bytes > 0) {
           sent = true;
-          this.counters.frames++;
-          this.counters.bytes += bytes;
-          session.socket.sendFrame(this.#out.subarray(0, bytes));
+          this.#sendData(session, out.subarray(0, bytes), exponents ?? new Map());
         }
         if (!this.#tellSlow(session, native)) return sent;
         if (composed < 2 ** 32) break;
       }
     }
     return sent;
+  }
+
+  #sendData(session: GatewaySession, frame: Uint8Array, exponents: ReadonlyMap<number, InstrumentEntry>): void {
+    if (!session.json) {
+      this.counters.frames++;
+      this.counters.bytes += frame.length;
+      session.socket.sendFrame(frame);
+      return;
+    }
+    for (const text of jsonTexts(frame, exponents)) {
+      this.counters.frames++;
+      this.counters.bytes += text.length;
+      session.socket.sendText(text);
+    }
   }
 
   #hasRoom(session: GatewaySession): boolean {

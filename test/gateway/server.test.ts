@@ -167,9 +167,6 @@ t.test('whatIsWrongIsNamed', async (t) => {
   t.equal((await impatient.ask(subscribe, 'nothing')).code, 'hello_first');
   await until('the close', () => impatient.closed !== undefined);
   t.equal(impatient.closed?.code, 4_001);
-  const json = await RawGatewayClient.connect(server.port);
-  t.teardown(() => json.close());
-  t.equal((await json.ask({ type: 'hello', versions: [1], format: 'json' }, 'nothing')).code, 'bad_message');
   const older = await RawGatewayClient.connect(server.port);
   t.teardown(() => older.close());
   t.equal((await older.ask({ type: 'hello', versions: [2] }, 'nothing')).code, 'bad_version');
