@@ -54,6 +54,14 @@ class Listener {
     this.instruments = answer.instruments;
   }
 
+  /** The counts once everything has come. */
+  async settled(): Promise<Text> {
+    for (;;) {
+      const counts = await this.ask({ type: 'count', id: 3 }, 'counts');
+      if (counts.pending === '0') return counts;
+    }
+  }
+
   get exponents(): ExponentsOf {
     return new Map(this.instruments.map((one) => [one.instrument, one]));
   }
@@ -73,7 +81,7 @@ async function open(t: Test, number: number, options: object) {
   const binary = await Listener.open(t, server.port, 'binary');
   for (const one of [json, binary]) await one.subscribe(options);
   await distributor.ended;
-  const counts = await Promise.all([json, binary].map((one) => one.ask({ type: 'count', id: 3 }, 'counts')));
+  const counts = await Promise.all([json, binary].map((one) => one.settled()));
   return { distributor, server, json, binary, counts };
 }
 
