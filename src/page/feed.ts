@@ -52,7 +52,11 @@ export type FeedState =
 
 /** The client asks again by itself after these. */
 const passing_codes = new Set(['unavailable', 'rate_limited', 'too_many']);
+/** They answer a request of one subscription. */
+const answer_codes = new Set(['forbidden', 'unknown_channel', 'unknown_instrument', 'unknown_id']);
 const levels_most = 15;
+/** What a token may allow that does not allow all. */
+const levels_few = 5;
 const watch_interval_ms = 1_000;
 const ping_ms = 2_000;
 const timeout_ms = 4_000;
@@ -80,6 +84,8 @@ export class Feed {
   #ladder: Subscription | undefined;
   #tape: Subscription | undefined;
   #refused = false;
+  /** Which of the attempts at the book is made: a token may allow less than what is asked for first. */
+  #attempt = 0;
   #heard_ms = 0;
   #heard_bytes = 0;
   #lost_ms: number | undefined;
@@ -106,6 +112,9 @@ export class Feed {
       .on('session', (_, subscription) => {
         if (subscription === this.#tape) this.tape.clear();
       })
+      .on('slow', (_, subscription) => {
+        if (subscription === this.#tape) this.tape.addGap();
+      })
       .on('definitions', (_, subscription) => this.#list(subscription))
       .on('depth', (changed, subscription) => this.#onDepth(changed.length, subscription))
       .on('prints', (prints, subscription) => {
@@ -129,8 +138,11 @@ export class Feed {
 
   /** Follows another instrument; nothing is asked for before the gateway has said which channels there are. */
   choose(choice: Choice): void {
-    if (choice.channel === this.choice?.channel && choice.symbol === this.choice.symbol) return;
+    const is_same = choice.channel === this.choice?.channel && choice.symbol === this.choice.symbol;
+    // What was refused is asked for again.
+    if (is_same && this.#ladder !== undefined) return;
     this.choice = choice;
+    this.#attempt = 0;
     this.tape.clear();
     this.#follow();
   }
@@ -150,6 +162,7 @@ export class Feed {
   setInterval(interval_ms: number): void {
     if (interval_ms === this.intervalMs) return;
     this.intervalMs = interval_ms;
+    this.#attempt = 0;
     if (this.#ladder !== undefined) this.#follow();
   }
 
@@ -190,6 +203,12 @@ export class Feed {
     return Math.min(levels_most, this.welcome?.levels ?? 10);
   }
 
+  /** Of each side, as granted; undefined before. */
+  get levelsGranted(): number | undefined {
+    const { levels, mode } = this.#ladder?.options ?? {};
+    return mode === 'bbo' ? 1 : levels;
+  }
+
   get session(): bigint {
     return this.#ladder?.session ?? 0n;
   }
@@ -225,7 +244,10 @@ export class Feed {
 
   #onState(state: string, subscription: Subscription): void {
     if (subscription === this.#ladder && state === 'synchronized') this.#troubles.delete('ladder');
-    if (subscription === this.#tape && state === 'synchronized') this.#troubles.delete('tape');
+    if (subscription === this.#tape) {
+      if (state === 'synchronized') this.#troubles.delete('tape');
+      else this.tape.addGap();
+    }
     if (subscription === this.#watch) this.#list(subscription);
     this.#options.onChange();
   }
@@ -246,8 +268,10 @@ export class Feed {
       this.#refused = true;
       this.#troubles.set('client', trouble);
       this.#options.onUnauthorised(trouble.message);
-    } else if (subscription === undefined) this.#troubles.set('client', trouble);
-    else if (subscription === this.#ladder) this.#onRefused('ladder', trouble);
+    } else if (subscription === undefined) {
+      // An answer to what was given up meanwhile is of no interest.
+      if (!answer_codes.has(code)) this.#troubles.set('client', trouble);
+    } else if (subscription === this.#ladder) this.#onRefused('ladder', trouble);
     else if (subscription === this.#tape) this.#onRefused('tape', trouble);
     else if (subscription === this.#watch) this.#onRefused('watch', trouble);
     this.#options.onChange();
@@ -262,7 +286,13 @@ export class Feed {
       if (this.isListRefused) this.#troubles.delete('watch');
       this.#options.onInstruments();
     } else if (which === 'tape') this.#tape = undefined;
-    else this.#ladder = undefined;
+    else {
+      this.#ladder = undefined;
+      if (trouble.code === 'forbidden' && this.#attempt < this.#attempts().length - 1) {
+        this.#attempt++;
+        this.#follow();
+      }
+    }
     // What is forbidden stays so until the operator says otherwise, and then the gateway tells no one: ask again by hand.
     if (which === 'ladder' && trouble.code !== 'forbidden') this.#retry_ms = performance.now() + retry_ms;
   }
@@ -280,8 +310,9 @@ export class Feed {
     if (choice === undefined || this.welcome === undefined) return;
     const { channel, symbol } = choice;
     const instruments = [this.#selector(symbol)];
-    const { intervalMs, levels } = this;
-    this.#ladder = this.#subscribe({ channel, mode: 'depth', instruments, levels, intervalMs });
+    const { intervalMs } = this;
+    const attempt = this.#attempts()[this.#attempt];
+    this.#ladder = this.#subscribe({ channel, mode: 'depth', ...attempt, instruments, intervalMs });
     this.#tape = this.#subscribe({ channel, mode: 'trades', instruments, intervalMs: Math.min(intervalMs, 100) });
     this.#options.onChange();
   }
@@ -319,6 +350,10 @@ export class Feed {
     }
     const found = this.instruments[low];
     return found?.symbol === symbol ? found : undefined;
+  }
+
+  #attempts(): readonly { mode?: 'bbo'; levels?: number }[] {
+    return [{ levels: this.levels }, { levels: levels_few }, { mode: 'bbo' }];
   }
 
   // A symbol with a wildcard in it would mean others too: its number does not.

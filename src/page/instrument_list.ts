@@ -100,8 +100,9 @@ export class InstrumentList {
     this.#expand(false);
   }
 
-  setInstruments(all: readonly GatewayInstrument[]): void {
+  setInstruments(all: readonly GatewayInstrument[], hint: string): void {
     this.#all = all;
+    this.#input.placeholder = hint;
     this.#search(false);
   }
 

@@ -12,7 +12,7 @@ import { remember, remembered, Theme } from './theme.js';
 import { storedToken, storeToken } from './token_store.js';
 
 /** Whoever holds a key down passes by most instruments: only those are asked for that they stay at for so long. */
-const choose_every_ms = 200;
+const choose_every_ms = 250;
 
 const announcer = new Announcer();
 const screen = new Screen(announcer);
@@ -21,6 +21,7 @@ const channels = element('channel', HTMLSelectElement);
 const intervals = element('interval', HTMLSelectElement);
 const token_dialog = element('token-dialog', HTMLDialogElement);
 const token_input = element('token', HTMLInputElement);
+const token_button = element('token-open', HTMLButtonElement);
 const help_dialog = element('help-dialog', HTMLDialogElement);
 
 let feed: Feed;
@@ -37,6 +38,7 @@ const list = new InstrumentList({
 
 function connect(token: string): void {
   feed?.close();
+  token_button.hidden = token === '';
   feed = new Feed({
     url: `${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/feed`,
     token,
@@ -87,7 +89,9 @@ function listChannels({ channels: known }: GatewayWelcome): void {
 }
 
 function listInstruments(): void {
-  list.setInstruments(feed.instruments);
+  list.setInstruments(feed.instruments, feed.isListRefused ? 'Type a symbol  ( / )' : 'Instrument  ( / )');
+  if (feed.isListRefused && place.symbol === undefined)
+    announcer.tell('The token does not allow to list the instruments: type a symbol.');
   const [first] = feed.instruments;
   if (place.symbol === undefined && first !== undefined) choose(first.symbol);
   screen.wake();
@@ -95,6 +99,7 @@ function listInstruments(): void {
 
 function askForToken(message: string): void {
   storeToken('');
+  token_button.hidden = false;
   element('token-why', HTMLElement).textContent = message;
   if (!token_dialog.open) token_dialog.showModal();
   token_input.focus();
@@ -109,6 +114,8 @@ element('token-form', HTMLFormElement).addEventListener('submit', (event) => {
   storeToken(token);
   connect(token);
 });
+
+token_button.addEventListener('click', () => token_dialog.showModal());
 
 channels.addEventListener('change', () => {
   place = { channel: Number(channels.value), symbol: undefined };

@@ -35,10 +35,15 @@ export class QuoteView {
     depth: Depth | undefined,
     instrument: GatewayInstrument | undefined,
     last: Print | undefined,
+    levels: number | undefined,
   ): void {
     this.#symbol.set(symbol === '' ? '–' : symbol);
     const status = depth?.status ?? 'unknown';
-    this.#status.set(status === 'unknown' ? '' : status.replace('_', ' '));
+    const told = [
+      status === 'unknown' ? '' : status.replace('_', ' '),
+      levels === 1 ? 'best level only' : `${levels} levels`,
+    ];
+    this.#status.set(depth === undefined ? '' : told.filter((text) => text !== '').join(' · '));
     this.#status.element.dataset.status = status;
     this.#spread.set(spreadText(depth, instrument) || '–');
     const show = (

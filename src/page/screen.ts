@@ -120,7 +120,7 @@ export class Screen {
     setAttribute(document.documentElement, 'data-fresh', is_fresh ? 'yes' : 'no');
     this.#drawState(feed, depth, is_fresh);
     if (this.#frozen === undefined) {
-      this.#quote.draw(symbol, depth, instrument, feed.tape.last);
+      this.#quote.draw(symbol, depth, instrument, feed.tape.last, feed.levelsGranted);
       this.#ladder.draw(depth, instrument, feed.levels, spreadText(depth, instrument));
       this.#tape.draw(feed.tape, instrument);
     }

@@ -2,7 +2,7 @@
 import type { GatewayInstrument, Print } from '../browser/index.js';
 import { element, make, Text } from './dom.js';
 import { countText, decimalText, timeOfDay } from './format.js';
-import type { Tape } from './tape.js';
+import type { Tape, TapeEntry } from './tape.js';
 
 const rows_shown = 40;
 
@@ -25,11 +25,12 @@ class Row {
     this.element = make('tr', '', ...cells);
   }
 
-  show(print: Print | undefined, instrument: GatewayInstrument | undefined): void {
+  show(print: TapeEntry | undefined, instrument: GatewayInstrument | undefined): void {
     const [time, price, quantity, taker] = this.#texts as [Text, Text, Text, Text];
-    if (print === undefined || instrument === undefined) {
+    if (print === 'gap' || print === undefined || instrument === undefined) {
       for (const text of this.#texts) text.set('');
-      this.element.className = '';
+      this.element.className = print === 'gap' ? 'gap' : '';
+      if (print === 'gap') time.set('… not seen …');
       return;
     }
     const { text, side } = takerOf(print);
@@ -58,6 +59,8 @@ export class TapeView {
     this.#instrument = instrument;
     for (const [age, row] of this.#rows.entries()) row.show(tape.at(age), instrument);
     const volume = instrument === undefined ? '' : decimalText(tape.volume, instrument.quantityExponent);
-    this.#volume.set(tape.trades === 0 ? '' : `${countText(tape.trades)} seen, volume ${volume}`);
+    this.#volume.set(
+      tape.trades === 0 ? '' : `${countText(tape.trades)} seen, volume ${volume}${tape.isWhole ? '' : ', with gaps'}`,
+    );
   }
 }

@@ -5,7 +5,9 @@ import t from 'tap';
 import type { Depth } from '../../src/book_types.js';
 import type { ServeOptionsInput } from '../../src/config.js';
 import type { Distributor } from '../../src/distributor.js';
+import type { Grant } from '../../src/gateway/session_state.js';
 import { decimalText } from '../../src/page/format.js';
+import { until } from '../channel.js';
 import type { Test } from '../data.js';
 import { Random } from '../faults/random.js';
 import { gatewayOn } from '../gateway/gateway_on.js';
@@ -232,12 +234,38 @@ t.test('aTokenIsAskedForAndNeverInTheAddress', { skip }, async (t) => {
   await untilLive(page);
   await page.reload();
   await untilLive(page);
+  await page.locator('#token-open').click();
+  await page.keyboard.press('Escape');
   t.ok(asked.length > 2);
   t.notMatch([page.url(), ...asked].join(' '), /sesame|wrong/);
   t.equal(await page.evaluate('localStorage.length'), 0);
   const other = await openPage(t, `http://127.0.0.1:${server.port}/`);
   await other.page.locator('#token-dialog[open]').waitFor();
   t.same([...faults, ...other.faults], []);
+});
+
+t.test('aTokenThatAllowsLittleShowsWhatItAllows', { skip }, async (t) => {
+  const symbols: string[] = [];
+  const grant: Grant = {
+    refuse: ({ instruments, levels, mode }) => {
+      const is_allowed = instruments !== 'all' && instruments.every((one) => symbols.includes(one));
+      if (is_allowed && mode === 'depth' && levels <= 5) return undefined;
+      return { code: 'forbidden', message: `not in mode ${mode} with ${levels} levels` };
+    },
+  };
+  const { distributor, server } = await gatewayOn(t, 240, { rate: 500, simulate }, { grant }, await pageRoute());
+  await until('the definitions', () => distributor.instruments().length === simulate.symbols);
+  const [first = '', second = ''] = distributor.instruments().map(({ symbol }) => symbol);
+  symbols.push(first, second);
+  const { faults, page } = await openPage(t, `http://127.0.0.1:${server.port}/#1/${first}`);
+  await untilSymbol(page, first);
+  t.match(await textOf(page, '#trading-status'), '5 levels');
+  t.equal((await readLadder(page)).bids.length, 5);
+  t.match(await textOf(page, '#notice'), 'forbidden', 'the tape is not allowed, and that is said');
+  await page.locator('#search[placeholder^="Type a symbol"]').fill(second);
+  await page.keyboard.press('Enter');
+  await untilSymbol(page, second);
+  t.same(faults, []);
 });
 
 t.test('whatIsWrongIsSaidWithItsCure', { skip }, async (t) => {

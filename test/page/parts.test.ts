@@ -107,11 +107,14 @@ t.test('theTapeIsARingAndAddsUpWhatIsPrintable', async (t) => {
   tape.add([print(1n), print(2n), print(3n), print(4n)]);
   tape.add([print(5n, { printable: false }), print(6n, { kind: 'trade_break' })]);
   t.same(
-    [0, 1, 2, 3].map((age) => tape.at(age)?.sequence),
+    [0, 1, 2, 3].map((age) => (tape.at(age) as Print | undefined)?.sequence),
     [6n, 5n, 4n, undefined],
   );
   t.equal(tape.volume, 4n * 2n ** 60n);
   t.equal(tape.last?.sequence, 4n);
+  tape.addGap();
+  tape.addGap();
+  t.same([tape.at(0), (tape.at(1) as Print).sequence, tape.isWhole], ['gap', 6n, false], 'a hole is shown, once');
   const { version } = tape;
   tape.add([]);
   t.equal(tape.version, version, 'nothing came: nothing is drawn');
