@@ -25,6 +25,8 @@ import {
   unsigned64,
   wholeNumber,
 } from './config_values.js';
+import { accessOptions } from './gateway/access/options.js';
+import { gatewayOptions } from './gateway/options.js';
 import { sourceKind, sourceSyntax } from './sources/kinds.js';
 
 export { ConfigError, mergeOptions, type OptionField, optionFields, parseOptions } from './config_parse.js';
@@ -174,6 +176,8 @@ export const serveOptions = z
     journal: journalOptions.prefault({}).describe('the journal in the state folder'),
     snapshot: snapshotOptions.prefault({}).describe('snapshots'),
     recovery: recoveryServiceOptions.prefault({}).describe('the recovery service'),
+    gateway: gatewayOptions.prefault({}).describe('the WebSocket gateway'),
+    access: accessOptions.prefault({}).describe('who may have what'),
     profile: profileOption,
     wait: waitOption,
     core: coreOption,

@@ -2,10 +2,15 @@
 import { EventEmitter } from 'node:events';
 import type { Depth, InstrumentInfo } from './book_types.js';
 import { parseOptions, type ServeOptions, type ServeOptionsInput, serveOptions, speedFactor } from './config.js';
+import type { DirectoryChannel } from './control/protocol.js';
 import { ControlServer } from './control/server.js';
 import type { DepthColumns } from './depth_columns.js';
 import { DepthReader } from './depth_reader.js';
 import { type SourceEnd, sourceEnd } from './distributor_end.js';
+import { accessOf, gatewayOf } from './distributor_gateway.js';
+import type { AccessService } from './gateway/access/access_service.js';
+import type { GatewayStats } from './gateway/figures.js';
+import type { Gateway } from './gateway/gateway.js';
 import { type ThreadUse, threadUse } from './host.js';
 import { InstrumentDirectory } from './instruments.js';
 import {
@@ -50,6 +55,8 @@ export interface DistributorStats {
   journal: Record<string, bigint>;
   /** Figures of the replica, the recovery service and the re-requests by UDP. */
   recovery: RecoveryStats;
+  /** Figures of the gateway, at most half a second old; undefined where there is none. */
+  gateway: GatewayStats | undefined;
   /** What the kernel counts for the publisher thread; undefined while it does not run. */
   thread: ThreadUse | undefined;
 }
@@ -71,6 +78,10 @@ export interface DistributorEvents {
   definition: [instrument: InstrumentInfo];
   /** The number of subscribers changed. */
   subscriber: [count: number];
+  /** A thread of the gateway died; the feed goes on. */
+  gatewayError: [error: Error];
+  /** For people: a token file is broken or good again, the audit log cannot be written, keys cannot be had. */
+  notice: [text: string];
 }
 
 type Phase = 'new' | 'starting' | 'running' | 'closed';
@@ -78,8 +89,8 @@ type Phase = 'new' | 'starting' | 'running' | 'closed';
 /**
  * The native threads publish without JavaScript; this object starts, watches and ends them, from the thread that made
  * it. (A gzip source is unpacked on that thread's event loop, and waits while it is busy.) It keeps the process alive
- * from start() until the source has ended and, with a control service, until close(). In a worker thread with a control
- * service, close() before worker.terminate(): see ControlServer.
+ * from start() until the source has ended and, with a control service or a gateway, until close(). In a worker thread with
+ * one of them, close() before worker.terminate(): see ControlServer.
  */
 export class Distributor extends EventEmitter<DistributorEvents> {
   readonly options: ServeOptions;
@@ -98,6 +109,9 @@ export class Distributor extends EventEmitter<DistributorEvents> {
   #journal: CounterReader | undefined;
   #depth: DepthReader | undefined;
   #server: ControlServer | undefined;
+  #access: AccessService | undefined;
+  #gateway: Gateway | undefined;
+  #closing: Promise<void> | undefined;
   #source: Source | undefined;
   readonly #opening = new AbortController();
   #definitionsTimer: NodeJS.Timeout | undefined;
@@ -117,7 +131,7 @@ export class Distributor extends EventEmitter<DistributorEvents> {
   }
 
   /**
-   * Opens the source, the control service and the lines; resolves when heartbeats go out. The source begins at once, or
+   * Opens the source, the control service, the lines and the gateway; resolves when heartbeats go out. The source begins at once, or
    * when waitSubscribers have joined. Once. Rejects where one of them cannot be had, or when close() comes in between;
    * then everything is closed.
    */
@@ -127,10 +141,12 @@ export class Distributor extends EventEmitter<DistributorEvents> {
     this.#phase = 'starting';
     try {
       const source = await this.#openSource();
+      this.#openAccess();
       await this.#openControl();
       if (this.#stopped()) throw new Error('this distributor was closed while it started');
       const native = this.#openPublisher(source);
       await this.#recovery.open({ publisher: native });
+      await this.#openGateway(native);
       if (this.#stopped()) throw new Error('this distributor was closed while it started');
       this.#prepareHost();
       native.start();
@@ -149,11 +165,19 @@ export class Distributor extends EventEmitter<DistributorEvents> {
     await this.ended;
   }
 
-  /** Ends everything at once, sending the end of the session where it runs. Any number of times, at any moment. */
-  async close(): Promise<void> {
-    if (this.#phase === 'closed') return;
+  /**
+   * Ends everything at once, sending the end of the session where it runs; the gateway's clients are told before. Any
+   * number of times, at any moment.
+   */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
     this.#phase = 'closed';
     this.#opening.abort();
+    if (this.#gateway !== undefined) await this.#gateway.close();
     clearInterval(this.#definitionsTimer);
     clearTimeout(this.#waitTimer);
     this.#takeDefinitions();
@@ -166,6 +190,7 @@ export class Distributor extends EventEmitter<DistributorEvents> {
     this.#source?.close();
     this.#server?.close();
     this.#finish(sourceEnd('stopped', position));
+    if (this.#access !== undefined) await this.#access.close();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -192,6 +217,11 @@ export class Distributor extends EventEmitter<DistributorEvents> {
     return this.#server?.url ?? this.options.control;
   }
 
+  /** Base URL of the gateway and its page, with the port it listens on; null where there is none. */
+  get gateway(): string | null {
+    return this.#gateway?.url ?? null;
+  }
+
   stats(): DistributorStats {
     const counters = this.#readCounters();
     const figure = (name: string) => counters[name] ?? 0n;
@@ -211,6 +241,7 @@ export class Distributor extends EventEmitter<DistributorEvents> {
       source: this.#native?.sourceFigures() ?? {},
       journal: this.#journal?.read() ?? {},
       recovery: this.#recovery.stats(),
+      gateway: this.#gateway?.stats(),
       thread: this.#end === undefined ? threadUse(Number(figure('threadId'))) : undefined,
     };
   }
@@ -255,23 +286,43 @@ export class Distributor extends EventEmitter<DistributorEvents> {
 
   async #openControl(): Promise<void> {
     if (this.options.control === null || this.#stopped()) return;
-    const channels = () => [
-      {
-        channel: this.options.channel,
-        session: String(this.session),
-        lineA: this.options.lineA,
-        lineB: this.options.lineB,
-        instruments: this.#directory.size,
-        ...this.#recovery.directory,
-      },
-    ];
-    const server = new ControlServer(this.options.control, channels, this.#recovery.addRoutes);
+    const server = new ControlServer(this.options.control, () => this.#channels(), this.#recovery.addRoutes);
     this.#server = server;
     server.on('subscribers', (count) => {
       this.emit('subscriber', count);
       this.#awaitSubscribers();
     });
     await server.start();
+  }
+
+  #openAccess(): void {
+    if (this.#stopped()) return;
+    this.#access = accessOf(this.options, {
+      actions: () => {},
+      notice: (text) => this.emit('notice', text),
+    });
+    this.#access?.start();
+  }
+
+  async #openGateway(publisher: NativePublisher): Promise<void> {
+    if (this.#stopped() || this.options.gateway.port === null || this.#access === undefined) return;
+    this.#gateway = gatewayOf(this.options, {
+      publisher,
+      access: this.#access,
+      directory: () => this.#channels(),
+      stats: () => this.stats(),
+    });
+    this.#gateway.on('error', (error) => this.emit('gatewayError', error));
+    await this.#gateway.start();
+  }
+
+  #channels(): DirectoryChannel[] {
+    const { channel, lineA, lineB } = this.options;
+    const { directory } = this.#recovery;
+    const instruments = this.#directory.size;
+    const server = directory.recovery === null ? undefined : this.#server?.url;
+    const recoveryUrl = server === undefined ? null : `${server.replace(/^http/, 'ws')}${directory.recovery}`;
+    return [{ channel, session: String(this.session), lineA, lineB, instruments, ...directory, recoveryUrl }];
   }
 
   #openPublisher(source: Source): NativePublisher {

@@ -23,7 +23,7 @@ function dumpOf(file: string): FeedDump {
 }
 
 function serve(t: Test, number: number, ...flags: string[]): Cli {
-  return new Cli(t, ['serve', ...channelFlags(number), ...small, ...flags]);
+  return new Cli(t, ['serve', '--no-gateway-port', ...channelFlags(number), ...small, ...flags]);
 }
 
 function subscribe(t: Test, number: number, ...flags: string[]): Cli {

@@ -28,6 +28,7 @@ t.test('servesThePastOfAnotherProcessThatIsKilledAndStartedAgain', async (t) => 
   const serve = (seed: number) =>
     new Cli(t, [
       'serve',
+      '--no-gateway-port',
       `--state=${state}`,
       '--no-recovery-enabled',
       '--no-snapshot-enabled',

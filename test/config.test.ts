@@ -11,6 +11,7 @@ import {
   speedFactor,
   subscribeOptions,
 } from '../src/config.js';
+import { accessOptions } from '../src/gateway/access/options.js';
 import { sourceSyntax } from '../src/sources/kinds.js';
 
 function refusalOf(schema: typeof serveOptions | typeof subscribeOptions, value: unknown): string {
@@ -73,6 +74,20 @@ t.test('fillsInDefaultsOfServe', async (t) => {
       udpPort: 0,
       udpRequestsPerSecond: 10_000,
     },
+    gateway: {
+      host: '127.0.0.1',
+      port: null,
+      workers: 1,
+      sessionsMax: 10_000,
+      subscriptionsMax: 64,
+      levels: 10,
+      bufferedBytes: 2 ** 18,
+      requestsPerSecond: 100,
+      windowBytesMax: 2 ** 28,
+      tls: { keyFile: '', certificateFile: '' },
+      goodbye: { url: '', reconnectMs: 1_000 },
+    },
+    access: accessOptions.parse({}),
     wait: 'park',
     core: -1,
     lockMemory: false,
@@ -202,7 +217,12 @@ t.test('listsEveryOptionWithDescriptionAndDefault', async (t) => {
       'each has a description',
     );
     const noDefault = fields.filter(({ defaultValue }) => defaultValue === undefined).map(({ path }) => path.join('.'));
-    t.same(noDefault, schema === serveOptions ? ['date', 'profile'] : [...resume_fields, 'profile']);
+    t.same(
+      noDefault,
+      schema === serveOptions
+        ? ['date', 'access.jwt.issuer', 'access.jwt.audience', 'profile']
+        : [...resume_fields, 'profile'],
+    );
   }
   const fields = new Map(optionFields(serveOptions).map((field) => [field.path.join('.'), field]));
   t.match(fields.get('lineB.port'), { defaultValue: 26402, kind: 'value', nullable: false });

@@ -39,6 +39,11 @@ t.test('exitsInTheMiddleOfSending', async (t) => {
   t.match(await run('exit', 51), quiet);
 });
 
+t.test('aGatewaysThreadsEndWithTheirProcess', async (t) => {
+  t.match(await run('gatewayClose', 58), quiet);
+  t.match(await run('gatewayExit', 59), quiet);
+});
+
 t.test('aListenerThatThrowsLosesNothingForTheOthers', async (t) => {
   const outcome = await run('listenerThrows', 52);
   t.match(outcome, quiet);

@@ -1,6 +1,7 @@
 /** What library_lifetime.test.ts does in a process of its own: node library_lifetime_child.ts SCENARIO CHANNEL [N] */
 import { readdirSync } from 'node:fs';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
+import WebSocket from 'ws';
 import type { ServeOptionsInput } from '../src/config.js';
 import { Distributor } from '../src/distributor.js';
 import { FeedClient } from '../src/feed_client.js';
@@ -43,6 +44,28 @@ async function exit() {
   await runningFeed(Number(number));
   process.exit(0);
 }
+
+/** With clients of a gateway's two threads: `close` in order, or `exit` in the middle. */
+async function gatewayTo(end: 'close' | 'exit') {
+  const distributor = new Distributor(
+    serveOn(Number(number), { ...all, control: null, rate: 20_000, gateway: { port: 0, workers: 2 } }),
+  );
+  await distributor.start();
+  const url = `${distributor.gateway?.replace('http', 'ws')}/feed`;
+  const subscribe = async () => {
+    const socket = new WebSocket(url);
+    socket.on('error', () => {});
+    await new Promise((resolve) => socket.once('open', resolve));
+    socket.send('{"type":"hello","versions":[1]}');
+    socket.send('{"type":"subscribe","id":1,"channel":1,"mode":"exact"}');
+    await new Promise((resolve) => socket.on('message', (_data, isBinary) => isBinary && resolve(undefined)));
+  };
+  await Promise.all(Array.from({ length: 8 }, subscribe));
+  if (end === 'exit') process.exit(0);
+  await distributor.close();
+}
+const gatewayClose = () => gatewayTo('close');
+const gatewayExit = () => gatewayTo('exit');
 
 /** A listener that throws: the rest is delivered all the same. */
 async function listenerThrows() {
@@ -115,5 +138,14 @@ async function cycles() {
   );
 }
 
-const scenarios: Record<string, () => Promise<void>> = { close, exit, listenerThrows, workers, wait, cycles };
+const scenarios: Record<string, () => Promise<void>> = {
+  close,
+  exit,
+  gatewayClose,
+  gatewayExit,
+  listenerThrows,
+  workers,
+  wait,
+  cycles,
+};
 await scenarios[scenario]?.();

@@ -51,7 +51,18 @@ function serveFlags(state: string, pair: ReturnType<typeof linePair>, messages: 
   const { A, B } = pair;
   const lines = ['--line-a-group', A.group, '--line-a-port', `${A.port}`, '--line-b-group', B.group];
   return [
-    ...['dist/cli/main.js', 'serve', '--state', state, '--rate', '50000', '--no-control', '--simulate-symbols', '5'],
+    ...[
+      'dist/cli/main.js',
+      'serve',
+      '--state',
+      state,
+      '--rate',
+      '50000',
+      '--no-control',
+      '--no-gateway-port',
+      '--simulate-symbols',
+      '5',
+    ],
     ...['--simulate-messages', `${messages}`, '--status-ms', '20', '--exit-at-end', '--snapshot-enabled'],
     ...[...lines, '--line-b-port', `${B.port}`],
   ];

@@ -80,6 +80,7 @@ export async function runKills({ seed, kills, rate, onKill = () => {} }: KillOpt
     `--line-a-group=${from.A.group}`,
     `--line-a-port=${from.A.port}`,
     '--no-control',
+    '--no-gateway-port',
     `--state=${state}`,
     '--source=simulate',
     `--simulate-seed=${seed}`,

@@ -295,6 +295,7 @@ function publisherParameters(plan: ChaosPlan, state: string, { from, controlUrl 
     `--line-b-group=${from.B.group}`,
     `--line-b-port=${from.B.port}`,
     `--control=${controlUrl}`,
+    '--no-gateway-port',
     `--state=${state}`,
     '--source=simulate',
     `--simulate-seed=${plan.seed}`,

@@ -17,6 +17,8 @@ export interface LadderScreenOptions {
   /** A terminal: the alternate screen, at its size. */
   terminal: NodeJS.WriteStream | undefined;
   intervalMs: number;
+  /** A line at the foot; empty: none. */
+  note: string;
 }
 
 /** Threads: one. */
@@ -95,6 +97,7 @@ export class LadderScreen {
     const { look, terminal } = this.#options;
     const width = Math.max(columns_min, columns);
     const panel = this.#status === undefined ? [] : statusPanel(this.#status.now(), look, width);
+    if (this.#options.note !== '') panel.push(fit(printable(this.#options.note), width));
     const room = terminal === undefined ? Number.POSITIVE_INFINITY : rows - ladder_lines_fixed - panel.length - 1;
     const levels = Math.max(1, Math.min(this.#options.levels, Math.floor(room / 2)));
     const book = this.#read(levels);

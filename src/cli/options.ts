@@ -32,6 +32,8 @@ const section_titles: Record<string, string> = {
   journal: 'Journal:',
   snapshot: 'Snapshots:',
   recovery: 'Recovery:',
+  gateway: 'WebSocket gateway:',
+  access: 'Access:',
   resume: 'Resume token:',
   tls: 'TLS:',
 };
@@ -68,6 +70,8 @@ const placeholders: [RegExp, string][] = [
   [/^dumpAt$/, 'positions'],
   [/^state$/, 'folder'],
   [/^udp$/, 'address:port'],
+  [/^host$/, 'address'],
+  [/File$/, 'file'],
   [/^url$/, 'url'],
   [/^token$/, 'text'],
   [/^(gateway|directory)$/, 'url'],
@@ -76,6 +80,8 @@ const placeholders: [RegExp, string][] = [
   [/^profile$/, 'file'],
   [/^outJournal$/, 'folder'],
   [/^instrument$/, 'names'],
+  [/^anonymous$/, 'json'],
+  [/^(keys|jwksCa|audit|tokens)$/, 'file'],
   [/^(from|to)$/, 'place'],
   [/^(file|entitlements)$/, 'file'],
   [/^name$/, 'text'],
@@ -245,7 +251,7 @@ export function chooseLines(raw: Raw): Raw {
 }
 
 /** Sections that may be null: `lines` says so for the lines, the others are null unless a flag names one of theirs. */
-const sections_without = /^(line|lineA|lineB|snapshotLine|resume)$/;
+const sections_without = /^(line|lineA|lineB|snapshotLine|resume|jwt)$/;
 
 /** Flags that say `values` again, for a command that is started as another process. */
 export function toFlags(values: Readonly<Raw>, path: readonly string[] = []): string[] {

@@ -46,6 +46,7 @@ function greet(distributor: Distributor): void {
   const control = distributor.control === null ? 'no control service' : `control ${distributor.control}`;
   say(`channel ${channel}, session ${distributor.session}, ${source} to ${lines.join(' and ')}, ${control}`);
   const { continued, reason, position } = distributor.begin;
+  if (distributor.gateway !== null) say(`page: ${distributor.gateway}/`);
   for (const warning of distributor.warnings) say(`warning: ${warning}`);
   if (continued) say(`the session was interrupted and goes on, with the source's message ${position}`);
   else if (reason !== '') say(`a new session: ${reason}`);
@@ -60,7 +61,7 @@ async function run(distributor: Distributor, exitAtEnd: boolean, stopping: Stopp
     return { exitCode: exit_failure, reason: 'failed', detail: ended.message };
   }
   if (ended !== undefined && !exitAtEnd) {
-    say(`${ended.message}; the session has ended, Ctrl-C stops the control service too`);
+    say(`${ended.message}; the session has ended, Ctrl-C stops control service and gateway too`);
     await stopped;
   }
   if (stopping.reason === undefined) return { exitCode: 0, reason: 'done', detail: 'end of the source' };
@@ -85,6 +86,8 @@ export async function serve(given: Record<string, unknown>): Promise<CommandEnd>
   const { lines: _, statusMs, ...options } = readOptions(serveCommandOptions, given, serve_rules, prepare);
   const stopping = listenForStop();
   const distributor = new Distributor(options);
+  distributor.on('notice', (text) => say(text));
+  distributor.on('gatewayError', ({ message }) => say(`warning: ${message}`));
   const tell = (prefix: string) => say(prefix + serveLine(statusOf(distributor, distributor.stats())));
   let timer: NodeJS.Timeout | undefined;
   try {

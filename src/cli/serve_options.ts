@@ -2,9 +2,19 @@
 import { z } from 'zod';
 import { serveOptions } from '../config.js';
 import { wholeNumber } from '../config_values.js';
+import { gateway_port_default, gatewayOptions } from '../gateway/options.js';
 import type { FlagRules } from './options.js';
 
+/** The library opens no port by itself; the command does, so that there is a page to look at. */
+export const gatewayCommandOptions = gatewayOptions.safeExtend({
+  port: gatewayOptions.shape.port
+    .removeDefault()
+    .default(gateway_port_default)
+    .describe(gatewayOptions.shape.port.description ?? ''),
+});
+
 export const serveCommandOptions = serveOptions.safeExtend({
+  gateway: gatewayCommandOptions.prefault({}),
   lines: z.enum(['A', 'B', 'AB']).optional().describe('lines to send on'),
   statusMs: wholeNumber(0, 86_400_000).default(1_000).describe('ms between two status lines on stderr; 0: none'),
 });

@@ -24,11 +24,12 @@ function serveParameters(options: StartOptions, session: bigint): string[] {
 }
 
 function subscribeParameters(options: StartOptions, session: bigint, view: 'ladder' | 'status'): string[] {
-  const { channel, interface: address, control, symbol, levels, intervalMs, wait } = options;
+  const { channel, interface: address, control, gateway, symbol, levels, intervalMs, wait } = options;
   const address_of = (line: StartOptions['lineA']) => (line === null ? null : { group: line.group, port: line.port });
   const lines = { lineA: address_of(options.lineA), lineB: address_of(options.lineB) };
   const shared = { channel, interface: address, control, session, wait, ...lines };
-  const flags = toFlags({ ...shared, symbol, levels, intervalMs, view, exitAtEndOfSession: true });
+  const note = gateway.port === null ? '' : `page: http://${gateway.host}:${gateway.port}/`;
+  const flags = toFlags({ ...shared, symbol, levels, intervalMs, view, note, exitAtEndOfSession: true });
   return ['subscribe', '--lines', linesOf(options), ...flags];
 }
 
@@ -57,6 +58,7 @@ export async function start(given: Record<string, unknown>): Promise<CommandEnd>
   checkSymbol(options.symbol);
   // The client is told before the distributor could say which port it got.
   if (new URL(options.control).port === '0') throw new UsageError(`--control is "${options.control}", expected a port`);
+  if (options.gateway.port === 0) throw new UsageError('--gateway-port is 0, expected a port');
   const stopping = listenForStop();
   const session = BigInt(Date.now()) * 1_000_000n;
   const terminal = process.stdout.isTTY && process.env.TERM !== 'dumb';

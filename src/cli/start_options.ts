@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { serveOptions, simulateOptions } from '../config.js';
 import type { FlagRules } from './options.js';
+import { gatewayCommandOptions } from './serve_options.js';
 import { subscribeCommandOptions } from './subscribe_options.js';
 
 const serve = serveOptions.shape;
@@ -27,6 +28,7 @@ export const startCommandOptions = z.strictObject({
   simulate: simulateOptions
     .safeExtend({ symbols: simulateOptions.shape.symbols.removeDefault().default(symbols_default).describe('symbols') })
     .prefault({}),
+  gateway: gatewayCommandOptions.pick({ host: true, port: true }).prefault({}),
   wait: serve.wait,
   symbol: subscribe.symbol.describe('symbol whose book is shown; the first that has orders unless given'),
   levels: subscribe.levels,

@@ -34,7 +34,7 @@ interface View {
 
 function makeClient(options: SubscribeCommandOptions): FeedClient {
   const { lines: _1, view, symbol, levels, intervalMs: _2, dump: _3, l3, dumpAt, ...rest } = options;
-  const { exitAtEndOfSession: _4, resumeFile, tokenFile, ...library } = rest;
+  const { exitAtEndOfSession: _4, note: _5, resumeFile, tokenFile, ...library } = rest;
   const isChosen = library.mode !== 'exact' && library.instruments.length === 0;
   return new FeedClient({
     ...library,
@@ -67,12 +67,12 @@ class StatusLines implements View {
 }
 
 function makeView(client: FeedClient, output: Output, options: SubscribeCommandOptions): View {
-  const { view, symbol, levels } = options;
+  const { view, symbol, levels, note } = options;
   const look = lookOf(process.stdout, process.env);
   const terminal = process.stdout.isTTY && process.env.TERM !== 'dumb' ? process.stdout : undefined;
   if (view === 'ladder') {
     const intervalMs = options.intervalMs ?? (terminal === undefined ? interval_ms_plain : interval_ms_terminal);
-    return new LadderScreen(client, output, { symbol: symbol[0], levels, look, terminal, intervalMs });
+    return new LadderScreen(client, output, { symbol: symbol[0], levels, look, terminal, intervalMs, note });
   }
   if (view === 'status') return new StatusLines(output, options.intervalMs ?? interval_ms_plain);
   if (view === 'none') return { start() {}, stop() {} };

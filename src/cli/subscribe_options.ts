@@ -25,6 +25,7 @@ export const subscribeCommandOptions = subscribeOptions.safeExtend({
   intervalMs: wholeNumber(20, 86_400_000)
     .optional()
     .describe('ms between two pictures of the ladder, or two status lines'),
+  note: text('text').default('').describe('ladder: a line at the foot'),
   dump: fileName('the name of a file')
     .optional()
     .describe('write every book to this file as JSON, at the end of session or when stopped'),
@@ -56,6 +57,7 @@ export const subscribe_rules: FlagRules = {
       'symbol',
       'levels',
       'intervalMs',
+      'note',
       'dump',
       'l3',
       'dumpAt',

@@ -4,18 +4,15 @@ import { isMainThread } from 'node:worker_threads';
 import type { NativeGateway } from '../native.js';
 import type { HttpRequest, HttpResponse, TemplatedApp, us_socket_context_t } from '../uws.js';
 import { refuseUpgrade, serverSocket, upgrade } from '../uws_socket.js';
+import type { GatewayFigures } from './figures.js';
 import { close_codes, gateway_path, text_bytes_max } from './protocol.js';
-import {
-  type GatewayAccess,
-  type GatewayCounters,
-  type GatewaySession,
-  GatewayState,
-  type GatewayStateOptions,
-} from './session_state.js';
+import { type GatewayAccess, type GatewaySession, GatewayState, type GatewayStateOptions } from './session_state.js';
 
 const tick_every_ms = 100;
 /** When there was nothing to do: look again then. Conflation is no finer than this. */
 const idle_ms = 1;
+/** The same without anybody to serve: the channels are followed, so that a first subscription finds them. */
+const alone_ms = 10;
 /** Without a word from the client for so long, pings included, it is gone. */
 const idle_s_max = 60;
 /** What may be added to a socket that was found to have room, and texts besides. */
@@ -77,10 +74,13 @@ export class GatewayServer {
     return this.#port;
   }
 
-  /** Figures since start; `turnMsMax` is the longest piece of work. */
-  get counters(): GatewayCounters & { turnMsMax: number } {
-    return { ...this.#state.counters, turnMsMax: this.#turnMsMax };
+  /** Since start. */
+  get figures(): GatewayFigures {
+    return this.#state.figures(this.#turnMsMax);
   }
+
+  /** Called in every turn; at least a hundred times a second. */
+  onTurn: () => void = () => {};
 
   get state(): GatewayState {
     return this.#state;
@@ -96,10 +96,20 @@ export class GatewayServer {
     this.#addFeed(app);
     this.#addRoutes?.(app);
     this.#port = await uws.listenOn(app, 'the gateway', host, port, shared);
+    if (this.#closed) {
+      app.close();
+      return;
+    }
     this.#app = app;
     if (!isMainThread) process.once('exit', this.#onExit);
     this.#tick = setInterval(() => this.#state.tick(performance.now()), tick_every_ms);
     this.#work();
+  }
+
+  /** Sends what there still is, as far as sockets take it, for `ms_max` at most. Before close(). */
+  finish(ms_max: number): void {
+    if (this.#closed) return;
+    for (const end_ms = performance.now() + ms_max; this.#state.turn() && performance.now() < end_ms; );
   }
 
   /** Says goodbye and ends every connection. Any number of times. */
@@ -119,8 +129,10 @@ export class GatewayServer {
     const begin_ms = performance.now();
     const worked = this.#state.turn();
     this.#turnMsMax = Math.max(this.#turnMsMax, performance.now() - begin_ms);
+    this.onTurn();
+    if (this.#closed) return;
     if (worked) soon(() => this.#work());
-    else this.#timer = setTimeout(() => this.#work(), idle_ms);
+    else this.#timer = setTimeout(() => this.#work(), this.#state.counters.sessions > 0 ? idle_ms : alone_ms);
   }
 
   #addFeed(app: TemplatedApp): void {

@@ -2,9 +2,10 @@
  * The gateway of one worker without sockets, clocks and threads: sessions, subscriptions, turns, bounds. Sockets, the
  * channel and who may have what are passed in as interfaces, time in ms. docs/gateway.md.
  */
-import type { NativeDefinition, NativeGateway, NativeGatewayRequest } from '../native.js';
+import type { NativeDefinition, NativeGateway, NativeGatewayCounts, NativeGatewayRequest } from '../native.js';
 import { TokenBucket } from '../recovery/token_bucket.js';
 import type { ServerSocket } from '../uws_socket.js';
+import { type GatewayFigures, noFigures } from './figures.js';
 import { jsonTexts } from './json_frames.js';
 import {
   type ChangeMessage,
@@ -67,21 +68,6 @@ export interface GatewayStateOptions {
   requestsPerSecond: number;
 }
 
-export interface GatewayCounters {
-  sessions: number;
-  sessionsMost: number;
-  sessionsServed: number;
-  sessionsRefused: number;
-  subscriptions: number;
-  requests: number;
-  frames: number;
-  bytes: number;
-  slowConflated: number;
-  slowResnapshot: number;
-  slowDisconnected: number;
-  errors: Partial<Record<ErrorCode, number>>;
-}
-
 interface SubscriptionState {
   readonly id: number;
   readonly channel: number;
@@ -141,20 +127,7 @@ const cut = (text: string) => (text.length <= 200 ? text : `${text.slice(0, 200)
 
 /** Threads: one. */
 export class GatewayState {
-  readonly counters: GatewayCounters = {
-    sessions: 0,
-    sessionsMost: 0,
-    sessionsServed: 0,
-    sessionsRefused: 0,
-    subscriptions: 0,
-    requests: 0,
-    frames: 0,
-    bytes: 0,
-    slowConflated: 0,
-    slowResnapshot: 0,
-    slowDisconnected: 0,
-    errors: {},
-  };
+  readonly counters = noFigures();
   readonly #options: GatewayStateOptions;
   readonly #access: GatewayAccess;
   readonly #channels = new Map<number, ChannelState>();
@@ -200,6 +173,7 @@ export class GatewayState {
   closed(session: GatewaySession): void {
     if (session.phase === 'closed') return;
     session.phase = 'closed';
+    for (const subscription of session.subscriptions.values()) this.#settle(this.#countsOf(session, subscription));
     for (const [channel, client] of session.clients) this.#channels.get(channel)?.native.closeClient(client);
     this.counters.subscriptions -= session.subscriptions.size;
     session.subscriptions.clear();
@@ -246,6 +220,37 @@ export class GatewayState {
       },
     });
     for (const asked of session.waiting.splice(0)) this.#answer(session, asked);
+  }
+
+  /** Of a channel, as far as they are defined; empty where there is no such channel. */
+  instruments(channel: number): readonly InstrumentEntry[] {
+    return this.#channels.get(channel)?.instruments ?? [];
+  }
+
+  health(): { channel: number; ready: boolean }[] {
+    return [...this.#channels.values()].map(({ channel, native }) => ({ channel, ready: native.state().ready }));
+  }
+
+  /** Everything that is counted; looks at every subscription. */
+  figures(turnMsMax: number): GatewayFigures {
+    const figures = { ...this.counters, errors: { ...this.counters.errors }, turnMsMax };
+    for (const session of this.#sessions) {
+      figures.bufferedBytes += session.socket.buffered();
+      for (const subscription of session.subscriptions.values()) {
+        const counts = this.#countsOf(session, subscription);
+        figures.messagesPublished += Number(counts?.published ?? 0n);
+        figures.messagesSent += Number(counts?.sent ?? 0n);
+        figures.messagesConflated += Number(counts?.conflated ?? 0n);
+        figures.messagesRefused += Number(counts?.refused ?? 0n);
+        figures.messagesPending += Number(counts?.pending ?? 0n);
+      }
+    }
+    for (const { native } of this.#channels.values()) {
+      const counters = native.counters();
+      for (const name of ['snapshots', 'windowBytes', 'lapped', 'unavailable', 'digestsMismatched'] as const)
+        figures[name] += Number(counters[name] ?? 0n);
+    }
+    return figures;
   }
 
   /** What somebody may have is another: what they have and may no longer have ends. */
@@ -496,9 +501,24 @@ export class GatewayState {
     this.#serve(session, true);
     if (session.phase !== 'open') return;
     const counts = found.native.unsubscribe(found.client, subscription.id);
+    this.#settle(counts);
     session.subscriptions.delete(subscription.id);
     this.counters.subscriptions--;
     if (counts !== undefined) this.#send(session, { type: 'unsubscribed', id: subscription.id, ...counts });
+  }
+
+  #countsOf(session: GatewaySession, subscription: SubscriptionState): NativeGatewayCounts | undefined {
+    const found = this.#nativeOf(session, subscription);
+    return found?.native.counts(found.client, subscription.id);
+  }
+
+  /** A subscription has ended: what was left to send it is refused. */
+  #settle(counts: NativeGatewayCounts | undefined): void {
+    if (counts === undefined) return;
+    this.counters.messagesPublished += Number(counts.published);
+    this.counters.messagesSent += Number(counts.sent);
+    this.counters.messagesConflated += Number(counts.conflated);
+    this.counters.messagesRefused += Number(counts.refused + counts.pending);
   }
 
   #clientOf(session: GatewaySession, channel: ChannelState): number {

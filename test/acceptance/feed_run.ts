@@ -70,6 +70,7 @@ export async function runFeed(t: Test, { number, lines, file, serve, subscribers
   const server = new Command(t, [
     'serve',
     `--source=itch:${file}`,
+    '--no-gateway-port',
     control,
     ...lineFlags(lines),
     ...waiting,

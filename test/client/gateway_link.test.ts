@@ -63,7 +63,7 @@ t.test('goesWhereAGatewayThatEndsSendsIt', async (t) => {
   client.on('goodbye', (_, reconnectMs) => goodbyes.push(reconnectMs));
   await client.start();
   server.close(20, `ws://127.0.0.1:${second.port}/feed`);
-  await until('the other gateway', () => second.counters.sessions === 1);
+  await until('the other gateway', () => second.figures.sessions === 1);
   await client.ended;
   t.same(goodbyes, [20]);
   t.equal(client.stats().counters.digest, distributor.stats().counters.digest);

@@ -377,7 +377,7 @@ t.test('exactIsRefusedAndASlowReaderIsServedAsItAsked', async (t) => {
   await until('many messages', () => distributor.stats().sequence > end, 30_000);
   json.socket.resume();
   await until('the news', () => json.texts.some(({ type }) => type === 'slow'));
-  t.equal(server.counters.slowResnapshot > 0, true);
+  t.equal(server.figures.slowResnapshot > 0, true);
   await until('another snapshot', () => json.data('snapshot').some(({ snapshot }) => snapshot.why === 'slow'));
   const { sent, conflated, refused: lost, published, pending } = await json.ask({ type: 'count', id: 3 }, 'counts');
   t.equal(BigInt(published), BigInt(sent) + BigInt(conflated) + BigInt(lost) + BigInt(pending));

@@ -185,7 +185,7 @@ t.test('oneWhoDoesNotReadIsClosedWithTheLastNumberAndNobodyElseNoticesIt', async
   const slow = await connect();
   await slow.ask({ type: 'subscribe', id: 1, channel: 1, mode: 'exact', onSlow: 'disconnect' }, 'subscribed');
   slow.socket.pause();
-  await until('the policy', () => server.counters.slowDisconnected === 1, 60_000);
+  await until('the policy', () => server.figures.slowDisconnected === 1, 60_000);
   slow.socket.resume();
   await until('the close', () => slow.closed !== undefined);
   t.equal(slow.closed?.code, 4_008);

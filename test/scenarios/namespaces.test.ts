@@ -48,6 +48,7 @@ t.test('threeHostsThatLosePacketsGetEveryMessageOnce', { skip: no_hosts ?? false
       ...lines,
       `--interface=${hosts.address(1)}`,
       `--control=${control}`,
+      '--no-gateway-port',
       '--ttl=1',
       '--no-segmentation',
       `--state=${join(folder, 'state')}`,

@@ -83,13 +83,28 @@ export const jwtOptions = z
       context.addIssue({ code: 'custom', path: ['keys'], message: 'expected either keys or jwks' });
   });
 
+function fromJson(given: unknown): unknown {
+  if (typeof given !== 'string') return given;
+  try {
+    return JSON.parse(given);
+  } catch {
+    return given;
+  }
+}
+
+/** An object; a flag says it as JSON. */
+const anonymousEntitlements = z
+  .custom<z.input<typeof entitlementsSchema> | string>((given) => given !== undefined)
+  .transform(fromJson)
+  .pipe(entitlementsSchema);
+
 export const accessOptions = z.strictObject({
   tokens: text('a path, or nothing').default('').describe('file of API tokens; empty: none are accepted'),
   tokensPollMs: wholeNumber(100, milliseconds_max)
     .default(2_000)
     .describe('ms between two looks at it; changes are usually noticed at once'),
   jwt: jwtOptions.nullable().default(null).describe('JSON web tokens; null: none are accepted'),
-  anonymous: entitlementsSchema
+  anonymous: anonymousEntitlements
     .nullable()
     .default(null)
     .describe('entitlements of clients without a token; null: none, or all where nobody can log in'),

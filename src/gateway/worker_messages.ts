@@ -1,0 +1,43 @@
+/** What the gateway's main thread and its workers tell each other. Plain data. */
+import type { DirectoryChannel } from '../control/protocol.js';
+import type { NativeGatewayOptions } from '../native.js';
+import type { GatewayFigures } from './figures.js';
+import type { Admission, HttpAsk, Metrics } from './http/context.js';
+import type { GatewayServerOptions } from './server.js';
+
+/** workerData. */
+export interface WorkerPlan {
+  server: GatewayServerOptions;
+  channels: NativeGatewayOptions[];
+  directory: DirectoryChannel[];
+  pageFolder: string;
+  /** What clients are told where the process ends without a word. */
+  exitReconnectMs: number;
+  /** One 32-bit word, exit_* below: for an end of the process that leaves no time for messages. */
+  exit: SharedArrayBuffer;
+}
+
+export const exit_none = 0;
+export const exit_asked = 1;
+export const exit_done = 2;
+
+/** Questions of a worker, and their answers. */
+export interface Questions {
+  metrics: { question: undefined; answer: Metrics };
+  admit: { question: HttpAsk; answer: Admission };
+}
+export type QuestionName = keyof Questions;
+
+export type ToWorker =
+  | { type: 'directory'; channels: DirectoryChannel[] }
+  | { type: 'answer'; number: number; answer: unknown }
+  | { type: 'figures'; number: number }
+  | { type: 'close'; reconnectMs: number; url: string | undefined };
+
+export type FromWorker =
+  | { type: 'listening'; port: number }
+  | { type: 'failed'; message: string }
+  | { type: 'ask'; number: number; name: QuestionName; question: unknown }
+  /** `number`: of the request; 0: unasked. */
+  | { type: 'figures'; number: number; figures: GatewayFigures }
+  | { type: 'closed'; figures: GatewayFigures };
