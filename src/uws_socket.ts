@@ -26,6 +26,15 @@ export function refuseUpgrade(response: HttpResponse, status: string, error: str
   });
 }
 
+/** RFC 6455, 4.2.1; uWebSockets.js looks at the key alone. */
+export function asksForWebSocket(request: HttpRequest): boolean {
+  return (
+    request.getHeader('upgrade').toLowerCase() === 'websocket' &&
+    /(^|,)\s*upgrade\s*(,|$)/i.test(request.getHeader('connection')) &&
+    request.getHeader('sec-websocket-version') === '13'
+  );
+}
+
 export function upgrade<Data>(
   response: HttpResponse,
   request: HttpRequest,

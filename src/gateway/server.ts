@@ -3,8 +3,9 @@ import { setImmediate as soon } from 'node:timers';
 import { isMainThread } from 'node:worker_threads';
 import type { NativeGateway } from '../native.js';
 import type { HttpRequest, HttpResponse, TemplatedApp, us_socket_context_t } from '../uws.js';
-import { refuseUpgrade, serverSocket, upgrade } from '../uws_socket.js';
+import { asksForWebSocket, refuseUpgrade, serverSocket, upgrade } from '../uws_socket.js';
 import type { GatewayFigures } from './figures.js';
+import { sendReply, upgradeReply } from './http/reply.js';
 import { close_codes, gateway_path, text_bytes_max } from './protocol.js';
 import { type GatewayAccess, type GatewaySession, GatewayState, type GatewayStateOptions } from './session_state.js';
 
@@ -137,7 +138,8 @@ export class GatewayServer {
 
   #addFeed(app: TemplatedApp): void {
     app.ws<SocketData>(gateway_path, {
-      maxPayloadLength: text_bytes_max,
+      // Who sends a little too much is told so; beyond it uWebSockets.js ends the socket without a word.
+      maxPayloadLength: 2 * text_bytes_max,
       // Beyond it the socket is closed: a frame that is dropped would be a silent loss.
       maxBackpressure: this.#options.bufferedBytes + backpressure_slack,
       closeOnBackpressureLimit: true,
@@ -170,6 +172,10 @@ export class GatewayServer {
   }
 
   #upgrade(response: HttpResponse, request: HttpRequest, context: us_socket_context_t): void {
+    if (!asksForWebSocket(request)) {
+      sendReply(response, upgradeReply(), true);
+      return;
+    }
     const refused = this.#closed ? 'the gateway ends' : this.#refused(request);
     if (refused !== undefined) {
       refuseUpgrade(response, this.#closed ? '503 Service Unavailable' : '403 Forbidden', refused);

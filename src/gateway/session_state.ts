@@ -123,6 +123,17 @@ function entryOf({ instrument, symbol, priceExponent, quantityExponent }: Native
   return { instrument, symbol, priceExponent, quantityExponent };
 }
 
+/** Who has not logged in yet may not use much memory. */
+function hasRoomToWait({ waiting }: GatewaySession, text = ''): boolean {
+  const length = waiting.reduce((sum, asked) => sum + (asked.text?.length ?? 0), text.length);
+  return waiting.length < waiting_max && length <= text_bytes_max;
+}
+
+function parsedOf(text: string | undefined): ReturnType<typeof parseMessage> {
+  if (text === undefined) return { fault: 'only text frames are understood' };
+  return text.length > text_bytes_max ? { fault: `longer than ${text_bytes_max} bytes` } : parseMessage(text);
+}
+
 const cut = (text: string) => (text.length <= 200 ? text : `${text.slice(0, 200)}…`);
 
 /** Threads: one. */
@@ -191,7 +202,7 @@ export class GatewayState {
     this.counters.requests++;
     const asked = { text, wait_ms: this.#takeAllowance(session, now_ms) };
     if (session.phase !== 'checking') this.#answer(session, asked);
-    else if (session.waiting.length < waiting_max) session.waiting.push(asked);
+    else if (hasRoomToWait(session, text)) session.waiting.push(asked);
     else this.#close(session, close_codes.bad_message, 'too many messages before the welcome');
   }
 
@@ -314,7 +325,7 @@ export class GatewayState {
       this.#error(session, { ...idOf(text), code: 'rate_limited', message: 'too many requests', waitMs: wait_ms });
       return;
     }
-    const parsed = text === undefined ? { fault: 'only text frames are understood' } : parseMessage(text);
+    const parsed = parsedOf(text);
     if ('fault' in parsed) this.#invalid(session, parsed.fault);
     else if (session.phase === 'new') this.#hello(session, parsed.message);
     else this.#handle(session, parsed.message);

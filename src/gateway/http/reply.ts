@@ -32,6 +32,10 @@ export function errorReply(code: HttpErrorCode, headers: Record<string, string> 
   return jsonReply(status, { code, message: text }, headers);
 }
 
+export function upgradeReply(): Reply {
+  return errorReply('upgrade_required', { upgrade: 'websocket', 'sec-websocket-version': '13' });
+}
+
 export function refusalReply(refusal: Refusal): Reply {
   const status = httpStatus(refusal.code);
   const headers: Record<string, string> = {};

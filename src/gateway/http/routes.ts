@@ -11,7 +11,16 @@ import { Directory } from './directory.js';
 import type { MetricPart } from './metric_help.js';
 import { type Figures, metrics_type, metricsText } from './metrics.js';
 import { type PageFile, readPage } from './page_files.js';
-import { emptyReply, errorReply, jsonReply, type Reply, refusalReply, sendReply, taggedReply } from './reply.js';
+import {
+  emptyReply,
+  errorReply,
+  jsonReply,
+  type Reply,
+  refusalReply,
+  sendReply,
+  taggedReply,
+  upgradeReply,
+} from './reply.js';
 
 /** What is read of a request, since it is gone after the first await. Absent headers are empty. */
 interface Asked extends Omit<HttpAsk, 'use' | 'login'> {
@@ -92,10 +101,7 @@ class Routes {
       ['/health', { use: 'data', login: false, answer: () => this.#health() }],
       ['/metrics', { use: 'data', login: true, answer: (_asked, admitted) => this.#metrics(admitted) }],
       ['/channels', { use: 'data', login: true, answer: (asked, admitted) => this.#channels(asked, admitted) }],
-      [
-        gateway_path,
-        { use: 'page', login: false, answer: () => errorReply('upgrade_required', { upgrade: 'websocket' }) },
-      ],
+      [gateway_path, { use: 'page', login: false, answer: () => upgradeReply() }],
       ...[...readPage(context.pageFolder)].map(([path, file]): [string, Route] => [
         path,
         { use: 'page', login: false, answer: (asked) => pageReply(file, asked) },

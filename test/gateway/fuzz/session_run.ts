@@ -33,6 +33,8 @@ const malformed = [
   '{"type":"ping","extra":1}',
   `${'['.repeat(5_000)}${']'.repeat(5_000)}`,
   '{"type":"subscribe","id":1,"channel":1,"mode":"depth","levels":1e999}',
+  `{"type":"hello","versions":[1],"client":"${'x'.repeat(30_000)}"}`,
+  `{"type":"ping"}${' '.repeat(70_000)}`,
 ];
 
 export class SessionRun {
@@ -273,7 +275,9 @@ export class SessionRun {
     for (const client of open) {
       const { session, number, expected, subscriptions: held } = client;
       if (held.size > subscriptions_max) this.faults.push(`client ${number} has ${held.size} subscriptions`);
-      if ((session?.waiting.length ?? 0) > 64) this.faults.push(`client ${number}: ${session?.waiting.length} wait`);
+      const waiting = session?.waiting ?? [];
+      const length = waiting.reduce((sum, { text }) => sum + (text?.length ?? 0), 0);
+      if (waiting.length > 64 || length > 65_536) this.faults.push(`client ${number}: ${waiting.length} wait`);
       const checking = session?.phase === 'checking';
       if (!checking && expected.length > 0)
         this.faults.push(`client ${number} has no answer to ${expected.map(({ what }) => what).join(', ')}`);
