@@ -2,15 +2,13 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Page } from 'playwright-core';
 import t from 'tap';
-import type { Depth } from '../../src/book_types.js';
 import type { ServeOptionsInput } from '../../src/config.js';
-import type { Distributor } from '../../src/distributor.js';
 import type { Grant } from '../../src/gateway/session_state.js';
-import { decimalText } from '../../src/page/format.js';
 import { until } from '../channel.js';
 import type { Test } from '../data.js';
 import { Random } from '../faults/random.js';
 import { gatewayOn } from '../gateway/gateway_on.js';
+import { DepthRecord, written } from './depth_record.js';
 import { closeBrowser, openPage, pageRoute, readLadder, type ShownLadder, skip, untilLive } from './page_on.js';
 
 t.teardown(closeBrowser);
@@ -34,33 +32,6 @@ async function untilSymbol(page: Page, symbol: string): Promise<void> {
   await untilLive(page);
 }
 
-/** The distributor's depth by the instrument's own number, looked at all the time. */
-class DepthRecord {
-  readonly depths = new Map<number, Depth>();
-  #stopped = false;
-
-  constructor(distributor: Distributor, symbol: string) {
-    const look = () => {
-      const depth = distributor.depth(symbol, 10);
-      if (depth !== undefined) this.depths.set(depth.instrumentSequence, depth);
-      if (!this.#stopped) setImmediate(look);
-    };
-    look();
-  }
-
-  stop(): void {
-    this.#stopped = true;
-  }
-}
-
-const exponents = { price: -4, quantity: 0 };
-const written = (levels: Depth['bids']) =>
-  levels.map(({ orders, price, quantity }) => [
-    decimalText(price, exponents.price),
-    decimalText(quantity, exponents.quantity),
-    String(orders),
-  ]);
-
 t.test('theLadderIsTheServersDepthAtTheSameSequence', { skip }, async (t) => {
   const { distributor, faults, page } = await live(t, 240);
   const symbols = distributor.instruments().map(({ symbol }) => symbol);
@@ -69,7 +40,7 @@ t.test('theLadderIsTheServersDepthAtTheSameSequence', { skip }, async (t) => {
   let unseen = 0;
   for (let moment = 0; compared.length < 20 && moment < 60; moment++) {
     const symbol = symbols[random.below(symbols.length)] as string;
-    const record = new DepthRecord(distributor, symbol);
+    const record = new DepthRecord(distributor, symbol, 10);
     if ((await symbolShown(page)) !== symbol) {
       await page.evaluate(
         (hash) => Object.assign((globalThis as never as { location: object }).location, { hash }),
@@ -269,7 +240,7 @@ t.test('aTokenThatAllowsLittleShowsWhatItAllows', { skip }, async (t) => {
 });
 
 t.test('whatIsWrongIsSaidWithItsCure', { skip }, async (t) => {
-  const { distributor, page, url } = await live(t, 244, { rate: 2_000 });
+  const { distributor, page, url } = await live(t, 241, { rate: 2_000 });
   const [{ symbol } = { symbol: '' }] = distributor.instruments();
   const notice = page.locator('#notice');
   const go = (hash: string) =>
