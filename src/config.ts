@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import { checkGatewayClient, gatewayClientFields } from './config_gateway_client.js';
+import { ingestFaults, ingestOptions } from './config_ingest.js';
 import {
   journalOptions,
   recoveryClientOptions,
@@ -144,7 +145,7 @@ export const serveOptions = z
     source: text(sourceSyntax, (given) => sourceKind(given) !== undefined)
       .default('simulate')
       .describe(
-        'where orders come from: simulate, itch:FILE (ITCH 5.0, also gzip), shm:PATH (an engine on this machine)',
+        'where orders come from: simulate, itch:FILE (ITCH 5.0, also gzip), shm:PATH (an engine on this machine), or where an engine connects: tcp:HOST:PORT, unix:PATH',
       ),
     speed: text('"max", "realtime" or a factor such as "10x"', (given) => speedFactor(given) !== undefined)
       .default('max')
@@ -160,6 +161,7 @@ export const serveOptions = z
       .describe('hold the source until so many subscribers have joined'),
     waitTimeoutMs: wholeNumber(0, milliseconds_max).default(0).describe('give up waiting for them after ms; 0: never'),
     simulate: simulateOptions.prefault({}).describe('the simulated exchange'),
+    ingest: ingestOptions.prefault({}).describe('the source that engines push into'),
     limits: limitsOptions.prefault({}).describe('what the books can hold'),
     ring: z
       .strictObject({
@@ -190,6 +192,7 @@ export const serveOptions = z
   })
   .superRefine((options, context) => {
     checkLines(options, context);
+    for (const fault of ingestFaults(options)) context.addIssue({ code: 'custom', ...fault });
     if (options.waitSubscribers > 0 && options.control === null)
       context.addIssue({
         code: 'custom',

@@ -17,6 +17,7 @@ import {
   addon,
   type NativePublisher,
   type NativePublisherOptions,
+  type NativePushInput,
   type NativeSourceEnd,
   type NativeState,
 } from './native.js';
@@ -25,7 +26,7 @@ import { applyProfile, hostWarnings, lockWarnings, thisHost } from './profile.js
 import { CounterReader, RateMeter } from './rates.js';
 import { ChannelRecovery, type RecoveryStats } from './recovery/channel_recovery.js';
 import { openSource } from './sources/open.js';
-import type { Source } from './sources/source.js';
+import type { EngineNews, Source } from './sources/source.js';
 import { forgetSource, identifySource, rememberSource, type SourceIdentity } from './state_file.js';
 
 export type { SourceEnd, SourceFault } from './distributor_end.js';
@@ -82,6 +83,8 @@ export interface DistributorEvents {
   gatewayError: [error: Error];
   /** For people: a token file is broken or good again, the audit log cannot be written, keys cannot be had. */
   notice: [text: string];
+  /** An engine that pushes has come or gone. */
+  engine: [news: EngineNews];
 }
 
 type Phase = 'new' | 'starting' | 'running' | 'closed';
@@ -222,6 +225,16 @@ export class Distributor extends EventEmitter<DistributorEvents> {
     return this.#gateway?.url ?? null;
   }
 
+  /** Where an engine connects to, as the option `source`, with the port that was taken; empty where there is no TCP. */
+  get sourceAddress(): string {
+    return this.#source?.address ?? '';
+  }
+
+  /** @internal What an EventPublisher of this process pushes into, where `source` is `push`. */
+  get input(): NativePushInput | undefined {
+    return this.#source?.input;
+  }
+
   stats(): DistributorStats {
     const counters = this.#readCounters();
     const figure = (name: string) => counters[name] ?? 0n;
@@ -281,6 +294,7 @@ export class Distributor extends EventEmitter<DistributorEvents> {
     const source = await openSource(this.options, this.#opening.signal);
     if (this.#stopped()) source.close();
     else this.#source = source;
+    source.on?.('engine', (news) => this.emit('engine', news));
     return source;
   }
 

@@ -70,6 +70,21 @@ export type {
 } from './journal/native_tools.js';
 export type { Histogram } from './latency.js';
 export { type ApplyResult, OrderBooks, type OrderInput, type OrderKey } from './order_book.js';
+export { PublisherError, type PublisherErrorCode } from './publisher/errors.js';
+export {
+  type EngineDefinition,
+  EventBatch,
+  engineSide,
+  engineStatus,
+  engineTradeKind,
+} from './publisher/event_batch.js';
+export {
+  connectPublisher,
+  type EventPublisher,
+  type EventPublisherEvents,
+  publisherInto,
+} from './publisher/event_publisher.js';
+export type { ConnectOptions } from './publisher/socket_publisher.js';
 export type { ReplayOptionsInput } from './replay/options.js';
 export { Replay, type ReplayEnd, type ReplayMissing, type ReplayProgress, type ReplayRun } from './replay/replay.js';
 export { Kind, message_flags, NumberColumn, Side, type UpdateBatch } from './updates.js';

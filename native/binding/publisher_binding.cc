@@ -163,7 +163,7 @@ Napi::Value PublisherBinding::source(const Napi::CallbackInfo& info) {
     if (!lifetime_.is_open() || started_ || source_ != nullptr) {
       throw std::runtime_error("the source is chosen once, before start");
     }
-    source_ = std::make_unique<run::SourceThread>(*publisher_, std::move(made));
+    source_ = std::make_unique<run::SourceThread>(*publisher_, std::move(made), journal_.get());
     return info.Env().Undefined();
   });
 }

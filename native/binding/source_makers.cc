@@ -3,6 +3,7 @@
 #include <string>
 #include <utility>
 
+#include "binding/engine_binding.h"
 #include "binding/sources_options.h"
 #include "run/itch_source.h"
 #include "run/shared_memory_source.h"
@@ -32,13 +33,20 @@ std::unique_ptr<run::EventSource> make_shared_memory(const Fields& fields) {
                                                    io::wait_strategy_of(fields.text("wait")));
 }
 
+std::unique_ptr<run::EventSource> make_socket(const Fields& fields) {
+  return EngineListenerBinding::take(fields.env(), fields.get("listener"), fields.big("session"));
+}
+
+std::unique_ptr<run::EventSource> make_push(const Fields& fields) {
+  return PushInputBinding::make_source(fields.env(), fields.get("input"));
+}
+
 constexpr struct {
   const char* kind;
   Maker make;
 } makers[] = {
-    {"itch", make_itch},
-    {"simulate", make_simulate},
-    {"shm", make_shared_memory},
+    {"itch", make_itch},     {"simulate", make_simulate}, {"shm", make_shared_memory},
+    {"socket", make_socket}, {"push", make_push},
 };
 
 }  // namespace

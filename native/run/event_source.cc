@@ -6,6 +6,7 @@
 
 #include "io/clock.h"
 #include "io/waiting.h"
+#include "run/journal_writer.h"
 #include "run/publisher.h"
 
 namespace depthcast::run {
@@ -19,6 +20,15 @@ constexpr std::chrono::microseconds followers_pause{200};
 std::uint64_t SourceInput::first_position() const { return publisher_.first_position(); }
 
 std::uint64_t SourceInput::committed_position() const { return publisher_.committed_position(); }
+
+std::uint64_t SourceInput::committed_sequence() const { return publisher_.committed_sequence(); }
+
+std::uint64_t SourceInput::journal_sequence(bool durable) const {
+  if (journal_ == nullptr) return 0;
+  return journal_->counters().get(durable ? JournalCounter::sequence_durable : JournalCounter::sequence);
+}
+
+bool SourceInput::followers_need_time() { return publisher_.followers_need_time(io::monotonic_ns()); }
 
 ingest::InputCell& SourceInput::cell(std::size_t offset) { return publisher_.input().at_tail(filled_ + offset); }
 
@@ -47,7 +57,7 @@ bool SourceInput::wait_for_room(std::size_t cells) {
 }
 
 bool SourceInput::wait_for_followers() {
-  while (publisher_.followers_need_time(io::monotonic_ns())) {
+  while (followers_need_time()) {
     if (stopping()) return false;
     std::this_thread::sleep_for(followers_pause);
   }
@@ -66,8 +76,8 @@ bool SourceInput::wait_until(std::int64_t monotonic_ns) {
   return true;
 }
 
-SourceThread::SourceThread(Publisher& publisher, std::unique_ptr<EventSource> source)
-    : publisher_(publisher), input_(publisher), source_(std::move(source)) {}
+SourceThread::SourceThread(Publisher& publisher, std::unique_ptr<EventSource> source, const JournalWriter* journal)
+    : publisher_(publisher), input_(publisher, journal), source_(std::move(source)) {}
 
 SourceThread::~SourceThread() {
   stop();

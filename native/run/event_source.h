@@ -16,6 +16,7 @@
 
 namespace depthcast::run {
 
+class JournalWriter;
 class Publisher;
 
 enum class SourceEndReason : std::uint8_t { end, stopped, fault };
@@ -37,7 +38,7 @@ class SourceInput {
   // Cells asked for at once, so that the ring's shared indices are touched seldom.
   static constexpr std::size_t claim_cells = 256;
 
-  explicit SourceInput(Publisher& publisher) : publisher_(publisher) {}
+  SourceInput(Publisher& publisher, const JournalWriter* journal) : publisher_(publisher), journal_(journal) {}
 
   // The position to begin with; what lies before has been taken in an earlier run.
   std::uint64_t first_position() const;
@@ -45,6 +46,10 @@ class SourceInput {
   // folder, a restart asks for nothing at or below it again (unless the source was declared to repeat). What a source
   // may acknowledge.
   std::uint64_t committed_position() const;
+  // All that came of what was committed_position() before has numbers up to this one.
+  std::uint64_t committed_sequence() const;
+  // The last number in the journal, or on the disk; 0 where there is no journal.
+  std::uint64_t journal_sequence(bool durable) const;
 
   bool stopping() const { return stop_.load(std::memory_order_acquire); }  // pairs with stop()
   const std::atomic<bool>& stop_flag() const { return stop_; }
@@ -67,11 +72,14 @@ class SourceInput {
   bool wait_until(std::int64_t monotonic_ns);
   // Where nothing says when a message is due: waits for those who follow the broadcast ring. False when stopped.
   bool wait_for_followers();
+  // The same without waiting.
+  bool followers_need_time();
 
  private:
   Publisher& publisher_;
-  std::size_t claimed_ = 0;  // cells granted by the ring and not yet published
-  std::size_t filled_ = 0;   // of them, filled
+  const JournalWriter* journal_;  // null: none
+  std::size_t claimed_ = 0;       // cells granted by the ring and not yet published
+  std::size_t filled_ = 0;        // of them, filled
   std::atomic<bool> stop_{false};
 };
 
@@ -92,7 +100,8 @@ class EventSource {
 // Runs a source. Threads: start, stop and join by the owner; end() after join().
 class SourceThread {
  public:
-  SourceThread(Publisher& publisher, std::unique_ptr<EventSource> source);
+  // `journal`: the publisher's, which must outlive this; null: none.
+  SourceThread(Publisher& publisher, std::unique_ptr<EventSource> source, const JournalWriter* journal = nullptr);
   ~SourceThread();
 
   void start();

@@ -231,7 +231,8 @@ Publisher::Publisher(const PublisherOptions& options, std::function<void()> on_e
                                        io::realtime_ns(), definitions_)),
       sequencer_(book_, *output_, start_.state),
       first_position_(start_.expected.empty() ? start_.state.position + 1 : start_.expected.front().stamp.position),
-      committed_position_(start_.state.position) {
+      committed_position_(start_.state.position),
+      committed_sequence_(start_.next_sequence - 1) {
   memory_lock_.end();
   counters_.set(PublisherCounter::locked_bytes, memory_lock_.bytes());
   counters_.set(PublisherCounter::lock_error, static_cast<std::uint64_t>(memory_lock_.error()));
@@ -444,6 +445,7 @@ void Publisher::commit_input() {
   std::uint64_t position = sequencer_.input_position();
   if (input_.available() != 0 && input_.at_head(0).event.position == position) --position;
   output_->ring().mark_input(position);
+  committed_sequence_.store(sequencer_.next_sequence() - 1, std::memory_order_relaxed);  // made visible by the next
   // Pairs with the load in committed_position().
   committed_position_.store(position, std::memory_order_release);
 }

@@ -128,6 +128,10 @@ class Publisher {
   std::uint64_t committed_position() const {
     return committed_position_.load(std::memory_order_acquire);  // pairs with the store in commit_input()
   }
+  // All that came of the source up to a committed_position() that was read before has numbers up to this one.
+  std::uint64_t committed_sequence() const {
+    return committed_sequence_.load(std::memory_order_relaxed);  // made visible by committed_position()
+  }
 
   SpscRing<ingest::InputCell>& input() { return input_; }
   // After input().publish(): wakes a parked publisher.
@@ -183,6 +187,7 @@ class Publisher {
   FollowerPatience patience_;  // the source's
   std::atomic<std::uint64_t> contradiction_{0};
   std::atomic<std::uint64_t> committed_position_;
+  std::atomic<std::uint64_t> committed_sequence_;
 
   // The publisher thread's own.
   std::int64_t realtime_offset_ns_ = 0;

@@ -15,7 +15,7 @@ int main(int count, char** arguments) {
                   {"core_round_trip", core_round_trip}, {"packet_encode", packet_encode},
                   {"ring_broadcast", ring_broadcast},   {"snapshot_take", snapshot_take},
                   {"live_listen", live_listen},         {"feed_line", feed_line},
-                  {"websocket_load", websocket_load}, {"websocket_write", websocket_write}};
+                  {"websocket_load", websocket_load},   {"websocket_write", websocket_write}};
   try {
     for (const auto& program : programs) {
       if (count < 2 || std::strcmp(arguments[1], program.name) != 0) continue;

@@ -1,6 +1,6 @@
-// Many WebSocket clients in one thread, in groups that ask for different things; counts what comes and how late. Some of
-// a group may stop reading. Commands on standard input, one a line: `mark` prints a JSON object for each group, of what
-// came since the last one; `silence` lets those stop that were chosen; the end of input ends it.
+// Many WebSocket clients in one thread, in groups that ask for different things; counts what comes and how late. Some
+// of a group may stop reading. Commands on standard input, one a line: `mark` prints a JSON object for each group, of
+// what came since the last one; `silence` lets those stop that were chosen; the end of input ends it.
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -54,8 +54,7 @@ struct Tally {
 
 class Client final : public WebSocketEvents {
  public:
-  Client(std::size_t number, const sockaddr_in& address)
-      : group(number), socket_(::socket(AF_INET, SOCK_STREAM, 0)) {
+  Client(std::size_t number, const sockaddr_in& address) : group(number), socket_(::socket(AF_INET, SOCK_STREAM, 0)) {
     if (!socket_.open() || connect(descriptor(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
       fail("connect");
     }
@@ -111,8 +110,10 @@ class Client final : public WebSocketEvents {
     std::memcpy(&magic, block.data(), sizeof magic);
     const std::uint8_t* root = block.data() + prefix_bytes;
     std::int64_t sent_ns = 0;
-    if (magic == frame_magic) sent_ns = flatbuffers::GetRoot<gateway::Frame>(root)->send_time();
-    else if (magic != 0) sent_ns = flatbuffers::GetRoot<wire::Packet>(root)->send_time();
+    if (magic == frame_magic)
+      sent_ns = flatbuffers::GetRoot<gateway::Frame>(root)->send_time();
+    else if (magic != 0)
+      sent_ns = flatbuffers::GetRoot<wire::Packet>(root)->send_time();
     if (sent_ns != 0) tally_->latency.record(io::realtime_ns() - sent_ns);
   }
   void on_text(const std::string& text) override {
@@ -140,7 +141,8 @@ class Client final : public WebSocketEvents {
     send_bytes(frame + text);
   }
   void send_bytes(const std::string& bytes) {
-    if (send(descriptor(), bytes.data(), bytes.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(bytes.size())) closed = true;
+    if (send(descriptor(), bytes.data(), bytes.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(bytes.size()))
+      closed = true;
   }
 
   io::FileDescriptor socket_;
@@ -260,7 +262,8 @@ class Load {
       line.add("bytes", tally.bytes).add("messages_least", reading == 0 ? 0 : least).add("messages_most", most);
       line.add("slow", tally.texts_slow).add("errors", tally.errors).add("closed", tally.closed);
       line.add("close_code", std::uint64_t{tally.close_code});
-      for (const auto& [name, share] : {std::pair{"latency_us_p50", 0.5}, {"latency_us_p99", 0.99}, {"latency_us_p999", 0.999}}) {
+      for (const auto& [name, share] :
+           {std::pair{"latency_us_p50", 0.5}, {"latency_us_p99", 0.99}, {"latency_us_p999", 0.999}}) {
         line.add(name, percentile_us(tally.latency, share));
       }
       line.print();

@@ -1,5 +1,6 @@
-// The bare loop that a gateway is measured by: so many messages as one WebSocket frame, one send() for each client, round
-// after round. Blocking sockets: who does not read holds it up. Runs from when all have come to the end of its input.
+// The bare loop that a gateway is measured by: so many messages as one WebSocket frame, one send() for each client,
+// round after round. Blocking sockets: who does not read holds it up. Runs from when all have come to the end of its
+// input.
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -47,7 +48,8 @@ std::vector<std::uint8_t> frame_of(std::size_t messages, std::size_t message_byt
   } else {
     const std::size_t length_bytes = payload < 65'536 ? 2 : 8;
     frame.push_back(length_bytes == 2 ? 126 : 127);
-    for (std::size_t byte = length_bytes; byte-- > 0;) frame.push_back(static_cast<std::uint8_t>(payload >> (8 * byte)));
+    for (std::size_t byte = length_bytes; byte-- > 0;)
+      frame.push_back(static_cast<std::uint8_t>(payload >> (8 * byte)));
   }
   for (std::size_t message = 0; message < messages; ++message) {
     const std::size_t begin = frame.size();

@@ -90,6 +90,10 @@ export async function serve(given: Record<string, unknown>): Promise<CommandEnd>
   distributor.on('gatewayError', ({ message }) => say(`warning: ${message}`));
   const tell = (prefix: string) => say(prefix + serveLine(statusOf(distributor, distributor.stats())));
   let timer: NodeJS.Timeout | undefined;
+  distributor.on('engine', ({ kind, engine, refusal, detail }) => {
+    const why = refusal === '' ? '' : `, ${refusal}: ${detail}`;
+    say(`engine ${engine === '' ? 'without a name' : engine} ${kind}${why}`);
+  });
   try {
     await startUnlessStopped(distributor, stopping);
     greet(distributor);

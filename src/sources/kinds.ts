@@ -10,6 +10,9 @@ const kinds = {
   simulate: { syntax: 'simulate', pattern: /^simulate$/ },
   itch: { syntax: 'itch:FILE', pattern: /^itch:./s },
   shm: { syntax: 'shm:PATH', pattern: /^shm:./s },
+  tcp: { syntax: 'tcp:HOST:PORT[,unix:PATH]', pattern: /^tcp:(\[[\da-f:.]+\]|[^:[\],\s]+):\d{1,5}(,unix:.+)?$/is },
+  unix: { syntax: 'unix:PATH', pattern: /^unix:./s },
+  push: { syntax: 'push', pattern: /^push$/ },
 } satisfies Record<string, SourceKind>;
 
 export type SourceKindName = keyof typeof kinds;

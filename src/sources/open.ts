@@ -1,7 +1,9 @@
 /** Opens any kind of source. */
 import type { ServeOptions } from '../config.js';
+import { openEngineSource } from './engine.js';
 import { openItchSource } from './itch.js';
 import { type SourceKindName, sourceKind } from './kinds.js';
+import { openPushSource } from './push.js';
 import { openSharedMemorySource } from './shm.js';
 import { openSimulateSource } from './simulate.js';
 import type { Source, SourceOpener } from './source.js';
@@ -10,6 +12,9 @@ const openers: Record<SourceKindName, SourceOpener> = {
   simulate: openSimulateSource,
   itch: openItchSource,
   shm: openSharedMemorySource,
+  tcp: openEngineSource,
+  unix: openEngineSource,
+  push: openPushSource,
 };
 
 /** The source that `options.source` names; see SourceOpener. */

@@ -23,8 +23,11 @@ export function isLoopback(host: string): boolean {
   return /^127\./.test(client) || /^(0*:)+0*1$|^::1$/.test(plain);
 }
 
-/** Undefined where it may; else what to tell the user. */
-export function listeningFault({ host, tls, auth, insecure }: ListeningPlace): string | undefined {
+/** Undefined where it may; else what to tell the user. `flag`: the explicit one. */
+export function listeningFault(
+  { host, tls, auth, insecure }: ListeningPlace,
+  flag = insecure_flag,
+): string | undefined {
   if (insecure || isLoopback(host) || (tls && auth)) return undefined;
   const missing = [tls ? '' : 'TLS', auth ? '' : 'authentication'].filter((what) => what !== '').join(' and ');
   const cures = [
@@ -33,6 +36,6 @@ export function listeningFault({ host, tls, auth, insecure }: ListeningPlace): s
   ].filter((cure) => cure !== '');
   return (
     `${JSON.stringify(host)} can be reached from other machines, and ${missing} is missing: ` +
-    `${cures.join(' and ')}, listen on 127.0.0.1, or say ${insecure_flag} where this is meant`
+    `${cures.join(' and ')}, listen on 127.0.0.1, or say ${flag} where this is meant`
   );
 }

@@ -1,0 +1,142 @@
+/** Batches as the SDK writes them, read by the generated code; numbers at their limits. */
+import { ByteBuffer } from 'flatbuffers';
+import t from 'tap';
+import { Batch, Frame, FramePayload } from '../../src/generated/ingest/frames.js';
+import { EventBatch, engineSide, engineStatus, engineTradeKind } from '../../src/publisher/event_batch.js';
+import { RetainedFrames } from '../../src/publisher/retained_frames.js';
+
+function sealed(batch: EventBatch, first = 1n): Batch {
+  const bytes = new Uint8Array(batch.frameBytes());
+  t.equal(batch.seal(bytes, 0, first), bytes.length);
+  t.equal(new DataView(bytes.buffer).getUint32(4, true), bytes.length - 8);
+  const frame = Frame.getRootAsFrame(new ByteBuffer(bytes.subarray(8)));
+  t.equal(frame.payloadType(), FramePayload.Batch);
+  return frame.payload(new Batch());
+}
+
+t.test('writesWhatTheSchemaSays', async (t) => {
+  const batch = new EventBatch(16);
+  batch.setTime(2n ** 62n - 1n);
+  batch.define(3, { symbol: 'SIXTEENLETTERS16', priceExponent: -4, quantityExponent: 2, lotSize: 100 });
+  batch.add(3, 2n ** 64n - 1n, engineSide.ask, -5, Number.MAX_SAFE_INTEGER, 7);
+  batch.trade(3, engineTradeKind.cross, 9, -(2n ** 63n), 11, 12);
+  batch.execute(3, 1, 2, 3, 4, false);
+  batch.cancel(3, 5, 6);
+  batch.delete(3, 7);
+  batch.replace(3, 8, 9, 10, 11);
+  batch.status(3, engineStatus.halted, 77);
+  batch.define(4, { symbol: 'B' });
+  const read = sealed(batch, 2n ** 40n);
+  t.equal(read.first(), 2n ** 40n);
+  const events = Array.from({ length: read.eventsLength() }, (_, index) => {
+    const event = read.events(index);
+    return [
+      event?.kind(),
+      event?.orderId(),
+      event?.detail(),
+      event?.price(),
+      event?.quantity(),
+      event?.instrument(),
+      event?.side(),
+      event?.tradeKind(),
+      event?.bits(),
+    ];
+  });
+  t.same(events, [
+    [9, 0n, 0n, 0n, 0n, 3, 0, 0, 0],
+    [1, 2n ** 64n - 1n, 7n, -5n, BigInt(Number.MAX_SAFE_INTEGER), 3, 2, 0, 1],
+    [8, 9n, 0n, -(2n ** 63n), 11n, 3, 0, 17, 0],
+    [2, 1n, 3n, 4n, 2n, 3, 0, 0, 7],
+    [3, 5n, 0n, 0n, 6n, 3, 0, 0, 0],
+    [4, 7n, 0n, 0n, 0n, 3, 0, 0, 0],
+    [5, 8n, 9n, 10n, 11n, 3, 0, 0, 0],
+    [6, 0n, 77n, 0n, 2n, 3, 0, 0, 1],
+    [9, 0n, 0n, 0n, 0n, 4, 0, 0, 0],
+  ]);
+  t.equal(read.events(0)?.time(), 2n ** 62n - 1n);
+  t.equal(read.trades(0)?.code(), 12);
+  t.equal(read.definitionsLength(), 2);
+  const definition = read.definitions(0);
+  t.equal(definition?.symbol1(), Buffer.from('SIXTEENL').readBigUInt64LE());
+  t.equal(definition?.symbol2(), Buffer.from('ETTERS16').readBigUInt64LE());
+  t.same([definition?.lotSize(), definition?.priceExponent(), definition?.quantityExponent()], [100, -4, 2]);
+});
+
+t.test('timesInPartsAreThoseInNanoseconds', async (t) => {
+  for (const [seconds, nanoseconds] of [
+    [0, 0],
+    [1, 999_999_999],
+    [1_700_000_000, 123_456_789],
+    [4_294_967_295, 999_999_999],
+  ] as const) {
+    const batch = new EventBatch(1);
+    batch.setTimeParts(seconds, nanoseconds);
+    batch.delete(1, 1);
+    t.equal(sealed(batch).events(0)?.time(), BigInt(seconds) * 1_000_000_000n + BigInt(nanoseconds));
+  }
+});
+
+t.test('whatIsTakenInPartLeavesTheRestWithItsFields', async (t) => {
+  const batch = new EventBatch(8);
+  batch.define(1, { symbol: 'A' });
+  batch.trade(1, engineTradeKind.trade, 1, 1, 1, 101);
+  batch.add(1, 5, engineSide.bid, 1, 1);
+  batch.define(2, { symbol: 'B' });
+  batch.trade(2, engineTradeKind.trade, 2, 1, 1, 102);
+  batch.skip(3);
+  t.equal(batch.count, 2);
+  const read = sealed(batch, 4n);
+  t.equal(read.eventsLength(), 2);
+  t.equal(read.definitions(0)?.symbol1(), BigInt('B'.charCodeAt(0)));
+  t.equal(read.trades(0)?.code(), 102);
+  batch.skip(2);
+  t.equal(batch.count, 0);
+  t.equal(batch.full, false);
+});
+
+t.test('refusesWhatNoEventCanHold', async (t) => {
+  const batch = new EventBatch(4);
+  t.throws(() => batch.add(1, -1, engineSide.bid, 1, 1), RangeError);
+  t.throws(() => batch.add(1, 2n ** 64n, engineSide.bid, 1, 1), RangeError);
+  t.throws(() => batch.add(1, 1.5, engineSide.bid, 1, 1), RangeError);
+  t.throws(() => batch.add(1, 1, engineSide.bid, 2n ** 63n, 1), RangeError);
+  t.throws(() => batch.add(1, 2 ** 53, engineSide.bid, 1, 1), RangeError);
+  t.throws(() => batch.add(-1, 1, engineSide.bid, 1, 1), RangeError);
+  t.throws(() => batch.define(1, { symbol: 'two words' }), RangeError);
+  t.throws(() => batch.define(0, { symbol: 'A' }), RangeError);
+  t.throws(() => batch.setTime(-1n), RangeError);
+  t.throws(() => new EventBatch(0), RangeError);
+  t.equal(batch.count, 0, 'nothing was written');
+  for (let id = 0; id < 4; id++) t.ok(batch.delete(1, id));
+  t.notOk(batch.delete(1, 5), 'full');
+  t.notOk(batch.define(1, { symbol: 'A' }));
+  t.equal(batch.count, 4);
+});
+
+t.test('retainsFramesInOrderUntilTheyAreReleased', async (t) => {
+  const retained = new RetainedFrames(4_096);
+  const lasts: bigint[] = [];
+  let next = 1n;
+  for (let round = 0; round < 500; round++) {
+    const batch = new EventBatch(16);
+    for (let left = 1 + (round % 13); left > 0; left--) batch.delete(1, round);
+    const frame = retained.add(batch, next);
+    if (frame === undefined) {
+      const oldest = retained.oldest as bigint;
+      t.equal(retained.indexOf(oldest), 0);
+      t.ok(retained.release(lasts[lasts.findIndex((last) => last >= oldest)] as bigint) > 0);
+      continue;
+    }
+    next += BigInt(batch.count);
+    lasts.push(frame.last);
+    // No frame was written over: each still says its own number.
+    for (let index = 0; index < retained.size; index++) {
+      const { first, bytes } = retained.at(index) as { first: bigint; bytes: Uint8Array };
+      const payload = Frame.getRootAsFrame(new ByteBuffer(bytes.subarray(8))).payload(new Batch());
+      if (payload.first() !== first) t.fail(`frame ${first} says ${payload.first()}`);
+    }
+  }
+  const kept = retained.size;
+  t.equal(retained.release(next), kept);
+  t.equal(retained.oldest, undefined);
+});
