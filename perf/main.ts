@@ -12,6 +12,7 @@ const typescript_programs = [
   'late_join',
   'peers',
   'profiles',
+  'publisher_sdk',
   'recovery_storm',
   'repair_time',
   'scaling',
