@@ -17,7 +17,6 @@ export const close_codes = {
   bad_version: 4_001,
   unauthorised: 4_003,
   too_slow: 4_008,
-  idle: 4_009,
   going_away: 4_010,
   bad_message: 4_016,
   too_many: 4_029,

@@ -1,6 +1,6 @@
 /**
  * Every way in which access is refused or ended: its code, the HTTP status that goes with it, what it says, and its
- * cure. docs/access.md has the same table; a test compares them.
+ * cure. docs/gateway.md has the same table; a test compares them.
  */
 
 interface Entry {

@@ -1,10 +1,22 @@
 /** Errors of the HTTP routes besides those of access/codes.ts. docs/gateway.md lists them all; a test compares. */
 
 export const http_errors = {
-  not_found: { status: 404, text: 'there is nothing at this path' },
-  method_not_allowed: { status: 405, text: 'only GET and HEAD are understood here' },
-  upgrade_required: { status: 426, text: 'this path speaks WebSocket only' },
-  internal: { status: 500, text: 'the server failed at this request' },
+  not_found: {
+    status: 404,
+    text: 'there is nothing at this path',
+    cure: 'the paths are `/`, `/feed`, `/channels`, `/health`, `/metrics`, as they stand here; no page: the server was built without it',
+  },
+  method_not_allowed: { status: 405, text: 'only GET and HEAD are understood here', cure: 'see the header `allow`' },
+  upgrade_required: {
+    status: 426,
+    text: 'this path speaks WebSocket only',
+    cure: 'use a WebSocket client (version 13); a proxy must pass `upgrade` and `connection` on',
+  },
+  internal: {
+    status: 500,
+    text: 'the server failed at this request',
+    cure: 'try again; while the server ends it stays so. Else it is a fault of ours: please report it',
+  },
 } as const;
 
 export type HttpErrorCode = keyof typeof http_errors;

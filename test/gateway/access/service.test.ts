@@ -7,7 +7,6 @@ import t from 'tap';
 import { parseOptions } from '../../../src/config.js';
 import type { SessionAction } from '../../../src/gateway/access/access_control.js';
 import { AccessService } from '../../../src/gateway/access/access_service.js';
-import { access_refusals } from '../../../src/gateway/access/codes.js';
 import { type AccessOptionsInput, accessOptions } from '../../../src/gateway/access/options.js';
 import { newToken, revokeToken } from '../../../src/gateway/access/token_admin.js';
 import { until } from '../../channel.js';
@@ -111,13 +110,4 @@ t.test('optionsAndFilesAreCheckedAtStart', async (t) => {
   t.doesNotThrow(() => service(t, { insecure: true }, { host: '0.0.0.0', tls: false }));
   t.doesNotThrow(() => service(t, { tokens: 'x' }, { host: '0.0.0.0', tls: true }));
   t.throws(() => service(t, { tokens: join(folder, 'none') }).made.start(), /does not exist; cure/);
-});
-
-t.test('theDocumentHasEveryCodeWithItsCure', async (t) => {
-  const text = readFileSync(new URL('../../../docs/access.md', import.meta.url), 'utf8');
-  const rows = text.split('\n').filter((line) => /^\| `[a-z_]+` \| \d{3} \|/.test(line));
-  const expected = Object.entries(access_refusals).map(
-    ([code, { status, text, cure }]) => `| \`${code}\` | ${status} | ${text} | ${cure} |`,
-  );
-  t.same(rows, expected);
 });
