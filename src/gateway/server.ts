@@ -8,6 +8,7 @@ import type { GatewayFigures } from './figures.js';
 import { sendReply, upgradeReply } from './http/reply.js';
 import { close_codes, gateway_path, text_bytes_max } from './protocol.js';
 import { type GatewayAccess, type GatewaySession, GatewayState, type GatewayStateOptions } from './session_state.js';
+import { checkTlsFiles, type Tls } from './tls_files.js';
 
 const tick_every_ms = 100;
 /** When there was nothing to do: look again then. Conflation is no finer than this. */
@@ -18,11 +19,6 @@ const alone_ms = 10;
 const idle_s_max = 60;
 /** What may be added to a socket that was found to have room, and texts besides. */
 const backpressure_slack = 4 * 2 ** 20;
-
-export interface Tls {
-  keyFile: string;
-  certificateFile: string;
-}
 
 export interface GatewayServerOptions extends GatewayStateOptions {
   host: string;
@@ -92,6 +88,7 @@ export class GatewayServer {
     const uws = await import('../uws.js');
     if (this.#closed) return;
     const { host, port, shared, tls } = this.#options;
+    if (tls !== undefined) checkTlsFiles(tls);
     const app =
       tls === undefined ? uws.App() : uws.SSLApp({ key_file_name: tls.keyFile, cert_file_name: tls.certificateFile });
     this.#addFeed(app);
