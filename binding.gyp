@@ -55,6 +55,14 @@
       'sources': ['<!@(node tools/sources.mjs core ingest book encode arbitrate gateway journal io run)'],
     },
     {
+      # For engines in C: native/pkgconfig/depthcast-publisher-c.pc names it.
+      'target_name': 'depthcast_publisher',
+      'type': 'static_library',
+      'standalone_static_library': 1,
+      'product_prefix': 'lib',
+      'sources': ['native/publisher_c/publisher_c.cc'],
+    },
+    {
       'target_name': 'depthcast',
       'dependencies': ['depthcast_core'],
       'sources': ['<!@(node tools/sources.mjs binding)'],

@@ -12,6 +12,7 @@ export const native_programs = [
   'core_round_trip',
   'snapshot_take',
   'feed_line',
+  'publisher_push',
 ];
 
 const root = process.cwd();

@@ -45,6 +45,22 @@ t.test('ringBroadcastWritesEveryRecord', async (t) => {
   t.match(result, { records: 2_000, readers: 1 });
 });
 
+t.test('publisherPushArrivesWhole', async (t) => {
+  const result = await perf(
+    'publisher_push',
+    '--runs',
+    '1',
+    '--slots',
+    '4096',
+    '--events',
+    '20000',
+    '--rate',
+    '100000',
+  );
+  t.match(result, { complete: 'yes', unexpected: 0 });
+  t.ok(Number(result.push_ns) > 0 && Number(result.full_ns) > 0);
+});
+
 t.test('feedThroughputEndsWithEqualBooks', async (t) => {
   const small = ['--messages', '20000', '--rate', '100000', '--symbols', '10', '--live-orders', '500'];
   const result = await perf('feed_throughput', '--runs', '1', ...small);

@@ -14,8 +14,20 @@ import { sources } from './sources.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const cache = join(root, '.generated', 'lint');
-const shipped_folders = ['core', 'ingest', 'book', 'encode', 'arbitrate', 'gateway', 'journal', 'io', 'run', 'binding'];
-const folders = [...shipped_folders, 'test', 'perf/native'];
+const shipped_folders = [
+  'core',
+  'ingest',
+  'book',
+  'encode',
+  'arbitrate',
+  'gateway',
+  'journal',
+  'io',
+  'run',
+  'binding',
+  'publisher_c',
+];
+const folders = [...shipped_folders, 'native/include/depthcast', 'test', 'perf/native', 'tools/engine'];
 const flags = [
   '-x',
   'c++',

@@ -1,8 +1,10 @@
 // The acceptance runs that CI does a share of: seeded scenarios under faults, and publishers killed under load.
 //   npm run scenarios -- --count 200 [--seed 1] [--seconds 4] [--rate 20000] [--json FILE] [--jobs 1]
 //   npm run scenarios -- --kills 100 [--seed 1] [--rate 40000]
+//   npm run scenarios -- --engine-kills 50 [--seed 1] [--rate 500000]   of the example engine, and as many of its distributor
 // Prints a table and totals; exit code 0 only if every run holds and, from 200 scenarios on, each dear way back was
 // used in at least 20 of them.
+import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 
@@ -10,6 +12,7 @@ const { values } = parseArgs({
   options: {
     count: { type: 'string', default: '0' },
     kills: { type: 'string', default: '0' },
+    'engine-kills': { type: 'string', default: '0' },
     seed: { type: 'string', default: '1' },
     seconds: { type: 'string', default: '4' },
     rate: { type: 'string' },
@@ -99,8 +102,27 @@ async function kills() {
   return report.ok;
 }
 
+async function engineKills() {
+  const { runEngineKills } = await load('chaos/engine_run.js');
+  const program = 'build/example_engine';
+  const sources = ['-Inative/include', 'tools/engine/engine.cc'];
+  const { status } = spawnSync('c++', ['-std=c++20', '-O2', ...sources, '-o', program], { stdio: 'inherit' });
+  if (status !== 0) return false;
+  const report = await runEngineKills({
+    seed: Number(values.seed),
+    kills: Number(values['engine-kills']),
+    rate: Number(values.rate ?? 500_000),
+    program,
+    onKill: (/** @type {string} */ text) => console.log(text),
+  });
+  console.log(JSON.stringify(report, null, 2));
+  return report.ok;
+}
+
 let ok = true;
 if (Number(values.count) > 0) ok = (await scenarios()) && ok;
 if (Number(values.kills) > 0) ok = (await kills()) && ok;
-if (Number(values.count) + Number(values.kills) === 0) console.log('nothing to do: --count N, --kills N');
+if (Number(values['engine-kills']) > 0) ok = (await engineKills()) && ok;
+if (Number(values.count) + Number(values.kills) + Number(values['engine-kills']) === 0)
+  console.log('nothing to do: --count N, --kills N, --engine-kills N');
 process.exit(ok ? 0 : 1);

@@ -22,6 +22,7 @@ Sequencer::Sequencer(Book& book, MessageSink& sink, const SequencerState& state)
   if (state.records.size() > records_.size()) throw std::invalid_argument("more instruments than the limit");
   position_ = state.position;
   time_ns_ = state.time_ns;
+  open_messages_ = state.open_messages;
   for (std::uint32_t instrument = 1; instrument < state.records.size(); ++instrument) {
     const InstrumentRecord& record = state.records[instrument];
     if (record.source_code >= source_codes_max) throw std::invalid_argument("a source code beyond the limit");
@@ -35,7 +36,10 @@ std::uint32_t Sequencer::instrument_of(std::uint32_t source_code) const {
   return source_code < source_codes_max ? by_source_code_[source_code] : no_instrument;
 }
 
-Stamp Sequencer::take_number(const InputEvent& event) { return {next_sequence_++, event.time_ns, event.position}; }
+Stamp Sequencer::take_number(const InputEvent& event) {
+  ++open_messages_;
+  return {next_sequence_++, event.time_ns, event.position};
+}
 
 std::uint32_t Sequencer::take_instrument_number(std::uint32_t instrument) {
   const std::uint32_t number = book_.instrument_sequence(instrument) + 1;
@@ -47,6 +51,13 @@ void Sequencer::apply(const InputEvent& event, const ingest::InputCell* extensio
   ++counters_.events;
   position_ = event.position;
   time_ns_ = event.time_ns;
+  take(event, extension, hint);
+  // Its last input was refused, and left no message to say that it ends.
+  if (open_messages_ != 0 && (event.bits & ingest::input_goes_on) == 0) [[unlikely]]
+    end_open_event(event);
+}
+
+void Sequencer::take(const InputEvent& event, const ingest::InputCell* extension, const Hint& hint) {
   switch (event.kind) {
     case InputKind::execute: return execute(event, hint);
     case InputKind::cancel: return cancel(event, hint);
@@ -84,10 +95,26 @@ void Sequencer::define(const InputEvent& event, const ingest::DefinitionData& de
     ++counters_.definitions_repeated;
     return;
   }
+  if (open_messages_ != 0) end_open_event(event);  // a definition is an event of its own
   records_[instrument] = {event.source_code, definition};
   const Stamp stamp = take_number(event);
   sink_.on_definition(instrument, take_instrument_number(instrument), event.source_code, definition, stamp);
-  finish(event);
+  finish(event, true);
+}
+
+void Sequencer::end_open_event(const InputEvent& event) {
+  BookMessage message{0,
+                      0,
+                      0,
+                      0,
+                      channel_instrument,
+                      0,
+                      Kind::reference,
+                      static_cast<Side>(ingest::ReferenceKind::event_end),
+                      flags::end_of_event};
+  message.instrument_sequence = take_instrument_number(message.instrument);
+  sink_.on_book(message, take_number(event), 0);
+  finish(event, true);
 }
 
 // Side, price and quantity of a live order are told with every message about it, so that a reader who keeps
@@ -98,16 +125,17 @@ BookMessage Sequencer::message_for(Kind kind, std::uint32_t slot) const {
   return {order.id, level.price, order.quantity, 0, level.instrument(), 0, kind, level.side(), flags::book_affecting};
 }
 
-// Numbers and hands on a message that ends its event, if the book has taken it.
+// Numbers and hands on a message that ends its input, if the book has taken it.
 ApplyResult Sequencer::emit(ApplyResult result, BookMessage& message, const InputEvent& event, std::uint64_t detail) {
   if (result > ApplyResult::not_book_affecting) {
     refuse(result);
     return result;
   }
-  message.flags |= flags::end_of_event;
+  const bool ended = ends(event);
+  if (ended) message.flags |= flags::end_of_event;
   message.instrument_sequence = take_instrument_number(message.instrument);
   sink_.on_book(message, take_number(event), detail);
-  finish(event);
+  finish(event, ended);
   return ApplyResult::applied;
 }
 
@@ -232,14 +260,15 @@ void Sequencer::replace(const InputEvent& event, const Hint& hint) {
   // The old order goes first, the new one may need its place; both are told when it is known whether the new one fits.
   book_.apply_to(slot, removal, next_sequence_);
   const ApplyResult added = book_.add(addition, next_sequence_ + 1);
+  const bool ended = added != ApplyResult::applied && ends(event);
+  if (ended) removal.flags |= flags::end_of_event;
   if (added != ApplyResult::applied) {
     refuse(added);
     ++counters_.adds_lost;
-    removal.flags |= flags::end_of_event;
   }
   removal.instrument_sequence = take_instrument_number(removal.instrument);
   sink_.on_book(removal, take_number(event), 0);
-  if (added != ApplyResult::applied) return finish(event);
+  if (added != ApplyResult::applied) return finish(event, ended);
   emit(added, addition, event, 0);
 }
 
@@ -276,10 +305,11 @@ void Sequencer::trade(const InputEvent& event, const ingest::TradeData& data, st
   message.instrument_sequence = take_instrument_number(instrument);
   message.kind = event.trade_kind;
   message.side = event.side;
-  message.flags = flags::end_of_event;
+  const bool ended = ends(event);
+  message.flags = ended ? flags::end_of_event : std::uint16_t{0};
   message.code = data.code;
   sink_.on_trade(message, take_number(event));
-  finish(event);
+  finish(event, ended);
 }
 
 }  // namespace depthcast::book

@@ -48,6 +48,7 @@ struct SequencerState {
   std::uint64_t next_sequence = 1;
   std::uint64_t position = 0;  // of the last input event taken
   std::int64_t time_ns = 0;
+  std::uint32_t open_messages = 0;        // of an event that goes on
   std::vector<InstrumentRecord> records;  // by instrument; empty, or from 0, which is the channel and has none
 };
 
@@ -81,7 +82,12 @@ class Sequencer {
   }
   // The same within a batch: what many of its events have changed is published once, by end_batch().
   void apply(const ingest::InputEvent& event, const ingest::InputCell* extension, const Hint& hint);
-  void end_batch() { book_.publish_views(); }
+  // Readers see whole events only: where one goes on, all of it is published by a later batch.
+  void end_batch() {
+    if (!event_open()) book_.publish_views();
+  }
+  // The last message taken is not the last of its event: no digest may be told.
+  bool event_open() const { return open_messages_ != 0; }
 
   // Whether fetch_ahead() would do no good; see Book::fits_cache().
   bool fits_cache() const { return book_.fits_cache(); }
@@ -98,8 +104,15 @@ class Sequencer {
 
  private:
   static constexpr std::uint32_t source_codes_max = 65'536;
+  static constexpr std::uint32_t event_messages_max = 65'535;
   static constexpr std::uint32_t no_instrument = 0xffffffffU;
 
+  void take(const ingest::InputEvent& event, const ingest::InputCell* extension, const Hint& hint);
+  void end_open_event(const ingest::InputEvent& event);
+  // Whether the message that is given a number next ends its event. Room is left for both messages of a replace.
+  bool ends(const ingest::InputEvent& event) const {
+    return (event.bits & ingest::input_goes_on) == 0 || open_messages_ >= event_messages_max - 2;
+  }
   std::uint32_t instrument_of(std::uint32_t source_code) const;
   std::uint32_t order_of(const ingest::InputEvent& event, const Hint& hint);
   void define(const ingest::InputEvent& event, const ingest::DefinitionData& definition);
@@ -117,13 +130,19 @@ class Sequencer {
   Stamp take_number(const ingest::InputEvent& event);
   std::uint32_t take_instrument_number(std::uint32_t instrument);
   void refuse(ApplyResult reason) { ++counters_.refused[static_cast<std::size_t>(reason)]; }
-  void finish(const ingest::InputEvent& event) { book_.close_event(next_sequence_ - 1, event.time_ns); }
+  // After the last message of an input.
+  void finish(const ingest::InputEvent& event, bool ended) {
+    if (!ended) return;
+    book_.close_event(next_sequence_ - 1, event.time_ns);
+    open_messages_ = 0;
+  }
 
   Book& book_;
   MessageSink& sink_;
   std::uint64_t next_sequence_;
   std::uint64_t position_ = 0;
   std::int64_t time_ns_ = 0;
+  std::uint32_t open_messages_ = 0;  // of the event that goes on
   std::uint32_t instrument_count_ = 0;
   std::vector<std::uint32_t> by_source_code_;
   std::vector<InstrumentRecord> records_;

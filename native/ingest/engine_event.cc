@@ -13,7 +13,7 @@ static_assert(static_cast<int>(engine::Side::buy) == static_cast<int>(Side::bid)
               static_cast<int>(engine::Side::sell) == static_cast<int>(Side::ask));
 static_assert(static_cast<int>(engine::Status::quotation_only) == static_cast<int>(TradingStatus::quotation_only));
 static_assert(engine::has_detail == input_detail_set && engine::not_printable == input_non_printable &&
-              engine::at_price == input_at_price);
+              engine::at_price == input_at_price && engine::goes_on == input_goes_on);
 
 struct Meaning {
   InputKind kind = InputKind::none;
@@ -75,6 +75,7 @@ std::size_t to_cells(const engine::Event& event, std::span<InputCell, engine_cel
            event.instrument,   meaning.kind,  static_cast<Side>(event.side),
            meaning.trade_kind, event.flags};
   if (meaning.kind == InputKind::definition) [[unlikely]] {
+    input.bits = 0;
     set_definition(event, out[1].definition);
   } else if (meaning.kind == InputKind::trade) {
     set_trade(event, input, out[1].trade);

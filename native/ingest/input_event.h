@@ -30,6 +30,7 @@ enum class ReferenceKind : std::uint8_t {
   ipo_quoting_period = 6,
   price_band = 7,
   operational_halt = 8,
+  event_end = 9,  // of an event whose last input was refused; none of the source's
 };
 
 struct InputEvent {
@@ -50,6 +51,7 @@ static_assert(sizeof(InputEvent) == 56);
 constexpr std::uint8_t input_detail_set = 1U << 0;
 constexpr std::uint8_t input_non_printable = 1U << 1;
 constexpr std::uint8_t input_at_price = 1U << 2;
+constexpr std::uint8_t input_goes_on = 1U << 3;  // the next input belongs to the same event (never set in a definition)
 
 struct DefinitionData {
   char symbol[16];  // filled up with zeros

@@ -365,7 +365,9 @@ bool Publisher::process_batch() {
       sequencer_, ready, [this](std::size_t index) -> const ingest::InputCell& { return input_.at_head(index); },
       [&] {
         ++events;
-        if (sequencer_.next_sequence() - digest_sequence_ > options_.digest_messages) send_heartbeat(false);
+        if (sequencer_.next_sequence() - digest_sequence_ > options_.digest_messages && !sequencer_.event_open()) {
+          send_heartbeat(false);
+        }
       });
   input_.release(taken);
   counters_.add(PublisherCounter::batches);
@@ -397,7 +399,7 @@ void Publisher::send_heartbeat(bool end_of_session) {
   }
   // Numbers never go back, though a source that is at its beginning again has yet to give the last of them.
   const std::uint64_t next = std::max(sequencer_.next_sequence(), start_.next_sequence);
-  const bool settled = next == sequencer_.next_sequence() && output_->contradiction() == 0;
+  const bool settled = next == sequencer_.next_sequence() && output_->contradiction() == 0 && !sequencer_.event_open();
   if (!settled) count = 0;
   output_->each_writer([&](encode::PacketWriter& writer) {
     writer.heartbeat({next,

@@ -256,10 +256,13 @@ bool Restoration::apply(const SequencedMessage& sequenced) {
     return fail(numbered(sequence) + " has another number of its instrument than the books");
   }
   book_.set_instrument_sequence(instrument, instrument_sequence);
+  open_messages_ = ends_event ? 0 : open_messages_ + 1;
   if (ends_event) book_.end_event(sequence, sequenced.stamp.time_ns);
   return true;
 }
 
-book::SequencerState Restoration::state() const { return {applied_next_, position_, time_ns_, records_}; }
+book::SequencerState Restoration::state() const {
+  return {applied_next_, position_, time_ns_, open_messages_, records_};
+}
 
 }  // namespace depthcast::run

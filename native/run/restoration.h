@@ -88,6 +88,7 @@ class Restoration {
   std::uint64_t applied_next_ = 1;
   std::uint64_t position_ = 0;
   std::int64_t time_ns_ = 0;
+  std::uint32_t open_messages_ = 0;
   std::uint64_t checkpoint_digest_ = 0;
   bool loaded_ = false;
   std::string fault_;

@@ -79,5 +79,6 @@ int live_listen(Options& options);
 int feed_line(Options& options);
 int websocket_load(Options& options);
 int websocket_write(Options& options);
+int publisher_push(Options& options);
 
 }  // namespace depthcast::perf

@@ -1,11 +1,12 @@
-// A matching engine that feeds `depthcast serve --source shm:PATH`: price-time matching of seeded orders. It may be killed
-// at any moment and started again: it makes the same events from the same seed, and the ring says which of them are there.
+// A matching engine that feeds `depthcast serve --source shm:PATH`: price-time matching of seeded orders. It may be
+// killed at any moment and started again: it makes the same events from the same seed, and the ring says which of them
+// are there.
 //
 //   example_engine PATH [--seed N] [--instruments N] [--live-orders N] [--rate EVENTS_PER_SECOND] [--events N]
 //                  [--slots N] [--top LEVELS] [--end]
 //
-// Runs until SIGTERM or SIGINT, or until event N, then prints one line of JSON: its events, the messages that they make,
-// and a hash of its books. --end: the day is over, there will be no more.
+// Runs until SIGTERM or SIGINT, or until event N, then prints one line of JSON: its events, the messages that they
+// make, and a hash of its books. --end: the day is over, there will be no more.
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -64,14 +65,22 @@ Settings read(int count, char** arguments) {
     }
     if (index + 1 == count) throw std::invalid_argument(name + " needs a value");
     const std::uint64_t value = std::strtoull(arguments[++index], nullptr, 10);
-    if (name == "--seed") settings.seed = value;
-    else if (name == "--instruments") settings.instruments = static_cast<std::uint32_t>(value);
-    else if (name == "--live-orders") settings.live_orders = value;
-    else if (name == "--rate") settings.rate = value;
-    else if (name == "--events") settings.events = value;
-    else if (name == "--slots") settings.slots = value;
-    else if (name == "--top") settings.top = static_cast<int>(value);
-    else throw std::invalid_argument("unknown option " + name);
+    if (name == "--seed")
+      settings.seed = value;
+    else if (name == "--instruments")
+      settings.instruments = static_cast<std::uint32_t>(value);
+    else if (name == "--live-orders")
+      settings.live_orders = value;
+    else if (name == "--rate")
+      settings.rate = value;
+    else if (name == "--events")
+      settings.events = value;
+    else if (name == "--slots")
+      settings.slots = value;
+    else if (name == "--top")
+      settings.top = static_cast<int>(value);
+    else
+      throw std::invalid_argument("unknown option " + name);
   }
   if (settings.path.empty()) throw std::invalid_argument("expected the path of the ring");
   if (settings.instruments == 0 || settings.instruments > 1'000) throw std::invalid_argument("1 to 1000 instruments");
@@ -113,16 +122,18 @@ class Output {
 };
 
 void report(const Settings& settings, const example::Matching& matching, const Output& output) {
-  std::printf("{\"events\":%llu,\"messages\":%llu,\"live_orders\":%zu,\"books\":\"%016llx\",\"pushed\":%llu,\"full\":%llu}\n",
-              static_cast<unsigned long long>(output.number()), static_cast<unsigned long long>(matching.messages()),
-              matching.books().live(), static_cast<unsigned long long>(matching.books().hash()),
-              static_cast<unsigned long long>(output.pushed()), static_cast<unsigned long long>(output.full()));
+  std::printf(
+      "{\"events\":%llu,\"messages\":%llu,\"live_orders\":%zu,\"books\":\"%016llx\",\"pushed\":%llu,\"full\":%llu}\n",
+      static_cast<unsigned long long>(output.number()), static_cast<unsigned long long>(matching.messages()),
+      matching.books().live(), static_cast<unsigned long long>(matching.books().hash()),
+      static_cast<unsigned long long>(output.pushed()), static_cast<unsigned long long>(output.full()));
   for (std::uint32_t instrument = 1; settings.top > 0 && instrument <= settings.instruments; ++instrument) {
-    matching.books().top(instrument, settings.top, [&](example::Side side, std::int64_t price, auto quantity, auto orders) {
-      std::printf("EX%u %s %lld.%02lld %llu (%zu)\n", instrument, side == example::Side::buy ? "bid" : "ask",
-                  static_cast<long long>(price / 100), static_cast<long long>(price % 100),
-                  static_cast<unsigned long long>(quantity), orders);
-    });
+    matching.books().top(
+        instrument, settings.top, [&](example::Side side, std::int64_t price, auto quantity, auto orders) {
+          std::printf("EX%u %s %lld.%02lld %llu (%zu)\n", instrument, side == example::Side::buy ? "bid" : "ask",
+                      static_cast<long long>(price / 100), static_cast<long long>(price % 100),
+                      static_cast<unsigned long long>(quantity), orders);
+        });
   }
 }
 

@@ -41,8 +41,8 @@ constexpr std::uint32_t instruments_max = 65'536;
 
 // One slot of the ring. Made by the functions below; what a field means depends on the kind.
 struct alignas(64) Event {
-  std::uint64_t number = 0;   // the engine's, from 1 without holes; 0: the next one
-  std::int64_t time_ns = 0;   // of the event, CLOCK_REALTIME
+  std::uint64_t number = 0;  // the engine's, from 1 without holes; 0: the next one
+  std::int64_t time_ns = 0;  // of the event, CLOCK_REALTIME
   std::uint64_t order_id = 0;
   std::uint64_t detail = 0;
   std::int64_t price = 0;
@@ -106,8 +106,8 @@ constexpr Event replace(std::int64_t time_ns, std::uint32_t instrument, std::uin
 
 // An instrument's trading status. `reason`: a code of the engine's.
 constexpr Event status(std::int64_t time_ns, std::uint32_t instrument, Status value, std::uint64_t reason = 0) {
-  return {0, time_ns, 0, reason, 0, static_cast<std::uint64_t>(value), instrument, EventKind::status, Side::none,
-          has_detail, 0, 0};
+  return {0,          time_ns,           0,          reason,     0, static_cast<std::uint64_t>(value),
+          instrument, EventKind::status, Side::none, has_detail, 0, 0};
 }
 
 // A trade without a displayed order: no book changes. `side`: of the resting party, where it is told.
@@ -119,15 +119,25 @@ constexpr Event trade(std::int64_t time_ns, std::uint32_t instrument, std::uint6
 // An auction's result. `type`: the auction's code, such as 'O' or 'C'.
 constexpr Event cross(std::int64_t time_ns, std::uint32_t instrument, std::uint64_t trade_id, std::int64_t price,
                       std::uint64_t quantity, char type) {
-  return {0, time_ns, trade_id, 0, price, quantity, instrument, EventKind::cross, Side::none, 0, 0,
-          static_cast<std::uint8_t>(type)};
+  return {0,          time_ns,          trade_id,   0, price, quantity,
+          instrument, EventKind::cross, Side::none, 0, 0,     static_cast<std::uint8_t>(type)};
 }
 
 // Before an auction: its indicative price, what is paired there, and what is left over on `imbalance_side`.
 constexpr Event auction(std::int64_t time_ns, std::uint32_t instrument, std::int64_t price, std::uint64_t paired,
                         std::uint64_t imbalance, Side imbalance_side, char type) {
   const char direction = imbalance_side == Side::buy ? 'B' : imbalance_side == Side::sell ? 'S' : 'N';
-  return {0, time_ns, imbalance, 0, price, paired, instrument, EventKind::auction, Side::none, 0, 0,
+  return {0,
+          time_ns,
+          imbalance,
+          0,
+          price,
+          paired,
+          instrument,
+          EventKind::auction,
+          Side::none,
+          0,
+          0,
           static_cast<std::uint64_t>(static_cast<std::uint8_t>(direction)) |
               static_cast<std::uint64_t>(static_cast<std::uint8_t>(type)) << 8};
 }
@@ -138,17 +148,17 @@ constexpr Event trade_break(std::int64_t time_ns, std::uint32_t instrument, std:
 }
 
 struct Definition {
-  std::string_view symbol;               // at most 16 characters; the rest is left out
-  std::int8_t price_exponent = 0;        // a price of 1 is 10^price_exponent
+  std::string_view symbol;         // at most 16 characters; the rest is left out
+  std::int8_t price_exponent = 0;  // a price of 1 is 10^price_exponent
   std::int8_t quantity_exponent = 0;
   std::uint32_t lot_size = 1;
-  std::int64_t tick = 0;                 // smallest price step; 0: not told
+  std::int64_t tick = 0;  // smallest price step; 0: not told
 };
 
 // An instrument, before its first event, and again where something about it changes.
 inline Event define(std::int64_t time_ns, std::uint32_t instrument, const Definition& definition) {
-  Event event{0, time_ns, 0, 0, definition.tick, definition.lot_size, instrument, EventKind::definition, Side::none, 0,
-              0, 0};
+  Event event{0,          time_ns, 0, 0, definition.tick, definition.lot_size, instrument, EventKind::definition,
+              Side::none, 0,       0, 0};
   char symbol[16] = {};
   std::copy_n(definition.symbol.begin(), std::min(definition.symbol.size(), sizeof symbol), symbol);
   std::memcpy(&event.order_id, symbol, 8);

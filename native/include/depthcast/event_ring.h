@@ -55,8 +55,8 @@ enum class RingSide : std::uint8_t { writer = 0, reader = 1 };
 // it. Threads: one.
 class RingFile {
  public:
-  // A new file at `path` with the writer's lock held; it appears there whole or not at all. False in `made`, and nothing
-  // changes, where something has that name already, unless it is to take its place.
+  // A new file at `path` with the writer's lock held; it appears there whole or not at all. False in `made`, and
+  // nothing changes, where something has that name already, unless it is to take its place.
   static RingFile create(const std::string& path, std::uint64_t slots, std::uint64_t stream, bool replace, bool& made) {
     if (!std::has_single_bit(slots) || slots < ring_slots_min || slots > ring_slots_max) {
       throw std::runtime_error("slots must be a power of two, " + std::to_string(ring_slots_min) + " to " +
@@ -90,8 +90,8 @@ class RingFile {
     return file;
   }
 
-  // An existing file. Refuses what is not a regular file of this user with mode 0600, and what is no ring of this layout.
-  // Takes the lock of `side`.
+  // An existing file. Refuses what is not a regular file of this user with mode 0600, and what is no ring of this
+  // layout. Takes the lock of `side`.
   static RingFile open(const std::string& path, RingSide side) {
     RingFile file(path);
     // O_NONBLOCK: whoever has put a pipe there must not keep us waiting.

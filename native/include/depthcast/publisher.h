@@ -16,8 +16,8 @@
 namespace depthcast::engine {
 
 struct PublisherOptions {
-  // Events that the ring can hold until the distributor has them for good: a power of two, 64 bytes each. Of a file that
-  // is there already, its own figure holds.
+  // Events that the ring can hold until the distributor has them for good: a power of two, 64 bytes each. Of a file
+  // that is there already, its own figure holds.
   std::uint64_t slots = 262'144;
   // Begins a new stream, with event 1, even where the file is there. The distributor begins a new session then.
   bool fresh = false;
@@ -73,8 +73,10 @@ class Publisher {
       const PushStatus status = look_for_room(number);
       if (status != PushStatus::ok) return status;
     }
-    if (!well_formed(event)) [[unlikely]] return PushStatus::malformed;
-    if (ended_) [[unlikely]] return PushStatus::ended;
+    if (!well_formed(event)) [[unlikely]]
+      return PushStatus::malformed;
+    if (ended_) [[unlikely]]
+      return PushStatus::ended;
     Event& slot = *file_.slot(number);
     slot = event;
     slot.number = number;
