@@ -1,5 +1,6 @@
 #include "book/sequencer.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 #include <string>
@@ -136,6 +137,71 @@ TEST(sequencerNumbersMessagesOfTheChannelAndOfEachInstrument) {
   CHECK_EQUAL(channel.sequencer.record(2).source_code, 7U);
   CHECK_EQUAL(channel.sequencer.counters().events, 9U);
   CHECK_EQUAL(channel.book.live_orders(), 0U);
+}
+
+TEST(sequencerEndsAnEventOfManyInputsWithItsLastMessage) {
+  Channel channel;
+  channel.define(1, "A");
+  channel.add(1, 5, Side::ask, 10, 3);
+  channel.add(1, 6, Side::ask, 11, 4);
+  channel.sink.lines.clear();
+  channel.execute(1, 5, 3, ingest::input_goes_on);
+  CHECK(channel.sequencer.event_open());
+  channel.execute(1, 6, 1, ingest::input_goes_on);
+  channel.add(1, 7, Side::bid, 10, 1);
+  CHECK(!channel.sequencer.event_open());
+  channel.expect({"4 @4 t40 execute i1/4 ask 10 x 3 #5 book", "5 @5 t50 execute i1/5 ask 11 x 1 #6 book",
+                  "6 @6 t60 add i1/6 bid 10 x 1 #7 end book"},
+                 __LINE__);
+  // The last input is refused: the event ends all the same.
+  channel.execute(1, 6, 1, ingest::input_goes_on);
+  channel.remove(1, 777);
+  CHECK(!channel.sequencer.event_open());
+  channel.expect({"7 @7 t70 execute i1/7 ask 11 x 1 #6 book", "8 @8 t80 reference i0/1 9 0 x 0 #0 end"}, __LINE__);
+  // All of them are: there is no event.
+  channel.execute(1, 888, 1, ingest::input_goes_on);
+  channel.remove(1, 888);
+  channel.expect({}, __LINE__);
+  channel.execute(1, 6, 1, ingest::input_goes_on);
+  channel.define(2, "B");
+  channel.expect({"9 @11 t110 execute i1/8 ask 11 x 1 #6 book", "10 @12 t120 reference i0/2 9 0 x 0 #0 end",
+                  "11 @12 t120 definition i2/1 code 2 B lot 100 exponents -4 0 attributes"},
+                 __LINE__);
+}
+
+TEST(sequencerCutsAnEventThatNeverEnds) {
+  Channel channel;
+  channel.define(1, "A");
+  channel.add(1, 5, Side::ask, 10, 1'000'000);
+  std::uint64_t longest = 0;
+  std::uint64_t length = 0;
+  for (int count = 0; count < 200'000; ++count) {
+    channel.execute(1, 5, 1, ingest::input_goes_on);
+    length = channel.sequencer.event_open() ? length + 1 : 0;
+    longest = std::max(longest, length + 1);
+    channel.sink.lines.clear();
+  }
+  CHECK(longest <= 65'535U);
+  CHECK(longest >= 65'530U);
+}
+
+TEST(sequencerGoesOnWithinAnEvent) {
+  Channel whole;
+  Channel cut;
+  for (Channel* channel : {&whole, &cut}) {
+    channel->define(1, "A");
+    channel->add(1, 5, Side::ask, 10, 100);
+    channel->execute(1, 5, 3, ingest::input_goes_on);
+    channel->sink.lines.clear();
+  }
+  book::SequencerState state{cut.sequencer.next_sequence(), 3, 30, 1, {{}, cut.sequencer.record(1)}};
+  Sequencer again(cut.book, cut.sink, state);
+  InputEvent refused = cut.event(InputKind::delete_order, 1);
+  refused.order_id = 777;
+  again.apply(refused, nullptr);
+  whole.remove(1, 777);
+  CHECK(cut.sink.lines == whole.sink.lines);
+  CHECK_EQUAL(again.next_sequence(), whole.sequencer.next_sequence());
 }
 
 TEST(sequencerStartsAtTheNumberItIsGiven) {
