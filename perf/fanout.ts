@@ -22,14 +22,15 @@ const help = `perf fanout [--option value]…
   --rounds N        times that each system gets its turn                       (3)
   --seconds N       length of such a turn, s                                   (2)
   --rate N          messages a second behind the gateway; 0: looked for        (0)
-  --only A,B…       of gateway, bare, uws, uws_each, ws, ws_each               (all)`;
+  --only A,B…       of gateway, bare, uws, uws_joined, ws, ws_joined           (all)
+  uws and ws send each message by itself, as their users do (uws joins writes); _joined: joined before, as the gateway's`;
 
 const server_file = fileURLToPath(new URL('./fanout/server_process.js', import.meta.url));
 const clock_ticks_per_second = 100;
-const warm_ms = 500;
+const warm_ms = 700;
 const trials_max = 6;
-/** The gateway's messages are of no fixed length: this is the target's. */
-const message_bytes_wanted = 200;
+/** Of a message: a datagram of the wire, so long, with one book message in it. */
+const message_bytes = 200;
 
 interface Settings {
   clients: number;
@@ -50,6 +51,7 @@ interface Turn {
   slow: number;
 }
 
+let rings = 0;
 const isTwoCores = cpus().length > 1;
 const wait = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -103,24 +105,37 @@ async function measureServer(task: ServerTask, settings: Settings, requests = ''
   }
 }
 
-/** `rate`: messages a second that the publisher sends. */
+/** A native program that says one line when it is ready, and ends with its input. */
+async function startNative(parameters: string[], core: number): Promise<{ line: Figures; pid: number; stop(): void }> {
+  const child = spawn(perfProgram, parameters, { stdio: ['pipe', 'pipe', 'inherit'] });
+  child.stdin.on('error', () => {});
+  const line = await new Promise<Figures>((resolve, reject) => {
+    child.once('exit', (code) => reject(new Error(`${parameters[0]} ended with ${code}`)));
+    createInterface({ input: child.stdout }).once('line', (text) => resolve(JSON.parse(text) as Figures));
+  });
+  const pid = child.pid ?? 0;
+  pin(pid, core);
+  return { line, pid, stop: () => void child.kill() };
+}
+
+/** `rate`: messages a second that come to the gateway. */
 async function measureGateway(settings: Settings, rate: number, folder: string): Promise<Turn> {
-  const ringPath = join(folder, 'ring');
+  const ringPath = join(folder, `ring${++rings}`);
   const requests = join(folder, 'requests');
   writeFileSync(requests, `${JSON.stringify({ type: 'subscribe', id: 1, channel: 1, mode: 'exact' })}\n`);
-  const publisher = new TaskProcess(server_file, { kind: 'publisher', ringPath, rate, port: 28_507 });
+  const numbers = ['--rate', Math.round(rate), '--message-bytes', message_bytes];
+  const feed = await startNative(['ring_feed', '--path', ringPath, ...numbers.map(String)], 1);
   try {
-    await publisher.news('port');
-    pin(publisher.pid, 1);
     return await measureServer({ kind: 'gateway', ringPath, clients: settings.clients }, settings, requests);
   } finally {
-    publisher.kill();
+    feed.stop();
+    rmSync(ringPath, { force: true });
   }
 }
 
 /** The rate at which the gateway, kept busy, writes about so many messages at once: what comes in a turn depends on it. */
 async function findRate(settings: Settings, folder: string): Promise<number> {
-  let rate = 2_500_000 / settings.clients;
+  let rate = 1_500_000 / settings.clients;
   for (let trial = 0; trial < trials_max; trial++) {
     const turn = await measureGateway({ ...settings, seconds: 1 }, rate, folder);
     const writes = turn.deliveries / turn.messages;
@@ -128,7 +143,7 @@ async function findRate(settings: Settings, folder: string): Promise<number> {
     const off = turn.messages / settings.messages;
     if (process.env.DEPTHCAST_FANOUT_TRIALS) console.error(JSON.stringify({ rate, ...turn }));
     if (off > 0.9 && off < 1.1) break;
-    // What it would have to get so that the same writes hold as many as wanted; in the source's messages.
+    // What it would have to get so that the same writes hold as many as wanted.
     const wanted = (settings.messages * writes) / settings.clients;
     rate *= Math.min(2, Math.max(0.5, wanted / datagrams));
   }
@@ -136,35 +151,22 @@ async function findRate(settings: Settings, folder: string): Promise<number> {
 }
 
 async function measureBare(settings: Settings): Promise<Turn> {
-  const numbers = [
-    '--clients',
-    settings.clients,
-    '--messages',
-    settings.messages,
-    '--message-bytes',
-    message_bytes_wanted,
-  ];
-  const child = spawn(perfProgram, ['websocket_write', ...numbers.map(String)], { stdio: ['pipe', 'pipe', 'inherit'] });
-  child.stdin.on('error', () => {});
+  const numbers = ['--clients', settings.clients, '--messages', settings.messages, '--message-bytes', message_bytes];
+  const sender = await startNative(['websocket_write', ...numbers.map(String)], 0);
   try {
-    const port = await new Promise<number>((resolve, reject) => {
-      child.once('exit', (code) => reject(new Error(`websocket_write ended with ${code}`)));
-      createInterface({ input: child.stdout }).once('line', (line) => resolve(JSON.parse(line).port));
-    });
-    pin(child.pid ?? 0, 0);
-    return await measure(port, child.pid ?? 0, settings, '');
+    return await measure(Number(sender.line.port), sender.pid, settings, '');
   } finally {
-    child.kill();
+    sender.stop();
   }
 }
 
 async function takeTurn(name: string, settings: Settings, rate: number, folder: string): Promise<Turn> {
   if (name === 'gateway') return measureGateway(settings, rate, folder);
   if (name === 'bare') return measureBare(settings);
-  const [kind, each] = name.split('_');
+  const [kind, joined] = name.split('_');
   const { clients, messages } = settings;
   return measureServer(
-    { kind: kind as 'uws' | 'ws', each: each === 'each', clients, messages, messageBytes: message_bytes_wanted },
+    { kind: kind as 'uws' | 'ws', joined: joined === 'joined', clients, messages, messageBytes: message_bytes },
     settings,
   );
 }
@@ -223,7 +225,7 @@ export async function run(parameters: string[], json: boolean): Promise<void> {
       rounds: { type: 'string', default: '3' },
       seconds: { type: 'string', default: '2' },
       rate: { type: 'string', default: '0' },
-      only: { type: 'string', default: 'gateway,bare,uws,uws_each,ws,ws_each' },
+      only: { type: 'string', default: 'gateway,bare,uws,uws_joined,ws,ws_joined' },
     },
   });
   if (values.help) return console.log(help);

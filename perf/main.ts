@@ -6,6 +6,7 @@ import { printResult } from './print_result.js';
 /** Programs in TypeScript: each a module perf/NAME.ts with run(parameters, json). */
 const typescript_programs = [
   'fanout',
+  'gateway_clients',
   'feed_throughput',
   'js_delivery',
   'js_reads',

@@ -3,16 +3,15 @@
  * Publisher alone on core 0; its distributor, the listener and the clients (processes of their own) on the others. Phases
  * with and without the storm alternate in one run; two kinds of phases without tell what the machine does by itself.
  */
-import { type ChildProcess, fork, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, fork, spawnSync } from 'node:child_process';
 import { cpus } from 'node:os';
-import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { Distributor } from 'depthcast';
 import WebSocket from 'ws';
 import { conditions } from './conditions.js';
+import { LiveListener } from './live_listener.js';
 import type { Figures } from './native_program.js';
 import { printResult } from './print_result.js';
 
@@ -231,48 +230,10 @@ class Child {
   }
 }
 
-/** perf/native/live_listener.h in a process of its own. */
-class Listener {
-  readonly #process: ChildProcess;
-  readonly #lines: string[] = [];
-  readonly #ended: Promise<void>;
-  readonly ready: Promise<void>;
-
-  constructor(port: number) {
-    const program = join(process.cwd(), 'build', 'Release', 'depthcast_perf');
-    this.#process = spawn(program, ['live_listen', '--group', group, '--port', String(port)], {
-      stdio: ['pipe', 'pipe', 'inherit'],
-    });
-    const output = this.#process.stdout as NodeJS.ReadableStream;
-    const lines = createInterface({ input: output });
-    this.ready = new Promise((resolve, reject) => {
-      lines.once('line', () => resolve());
-      this.#process.once('exit', (code) => reject(new Error(`the listener ended with ${code}`)));
-    });
-    this.ready.catch(() => {});
-    lines.on('line', (line) => this.#lines.push(line));
-    this.#ended = new Promise((resolve) => lines.once('close', resolve));
-  }
-
-  phase(number: number): void {
-    this.#process.stdin?.write(`${number}\n`);
-  }
-
-  async end(): Promise<Figures[]> {
-    this.#process.stdin?.end();
-    await this.#ended;
-    return this.#lines.filter((line) => line.startsWith('{')).map((line) => JSON.parse(line) as Figures);
-  }
-
-  kill(): void {
-    this.#process.kill('SIGKILL');
-  }
-}
-
 async function measure(settings: Settings): Promise<Figures> {
   const publisher = new Child();
   const storm = new Child();
-  const listener = new Listener(settings.port);
+  const listener = new LiveListener(group, settings.port);
   try {
     await listener.ready;
     const control = await publisher.ask<string>({ do: 'publish', settings });

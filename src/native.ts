@@ -816,7 +816,10 @@ export interface NativeGateway {
   change(client: number, subscription: number, request: NativeGatewayRequest): boolean;
   unsubscribe(client: number, subscription: number): NativeGatewayCounts | undefined;
   counts(client: number, subscription: number): NativeGatewayCounts | undefined;
-  /** The client's next binary frame into `out` (at least 20,480 bytes); its length, plus 2^32 where there is more. */
+  /**
+   * The client's next binary frame into `out` (at least 20,480 bytes); its length, plus 2^32 where there is more, plus
+   * 2^33 where takeSlow() has something to tell.
+   */
   compose(client: number, out: Uint8Array, flush: boolean): number;
   /** For a client that cannot be sent anything now: whether a policy acted; takeSlow() tells. */
   check(client: number): boolean;

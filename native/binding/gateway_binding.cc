@@ -18,8 +18,9 @@ namespace {
 constexpr std::size_t room_min = 4'096;
 // compose() may go beyond its room by a datagram and the overhead of a frame.
 constexpr std::size_t room_slack = 16'384;
-// Added to the length: there is more.
+// Added to the length: there is more; takeSlow() has something to tell.
 constexpr double more_flag = 4'294'967'296.0;
+constexpr double slow_flag = 2 * more_flag;
 
 template <typename T>
 T argument(Napi::Env env, const Napi::Value& value, const char* name) {
@@ -220,7 +221,7 @@ Napi::Value GatewayBinding::counts(const Napi::CallbackInfo& info) {
   });
 }
 
-// compose(client, out, flush) -> bytes written to `out`, plus 2^32 where there is more
+// compose(client, out, flush) -> bytes written to `out`, plus 2^32 where there is more, plus 2^33 for takeSlow()
 Napi::Value GatewayBinding::compose(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   return guard(env, [&] {
@@ -233,7 +234,8 @@ Napi::Value GatewayBinding::compose(const Napi::CallbackInfo& info) {
     if (frame.bytes.size() > out.ByteLength()) throw std::length_error("a frame is longer than its room");
     if (!frame.bytes.empty()) std::memcpy(out.Data(), frame.bytes.data(), frame.bytes.size());
     slow_.insert(slow_.end(), frame.slow.begin(), frame.slow.end());
-    return Napi::Number::New(env, static_cast<double>(frame.bytes.size()) + (frame.more ? more_flag : 0));
+    return Napi::Number::New(
+        env, static_cast<double>(frame.bytes.size()) + (frame.more ? more_flag : 0) + (slow_.empty() ? 0 : slow_flag));
   });
 }
 

@@ -136,6 +136,8 @@ class BroadcastReader {
   bool seek_oldest();
   // Goes behind the newest record, as at the start.
   void seek_newest();
+  // Goes to where another reader of this ring has come; the next poll tells where that was lapped meanwhile.
+  void move_to(std::uint64_t position) { cursor_ = position; }
   // The lowest number that seek() finds now; next_sequence() where there is none.
   std::uint64_t oldest_sequence() const;
   // The number that the next message will carry.

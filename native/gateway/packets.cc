@@ -1,5 +1,7 @@
 #include "gateway/packets.h"
 
+#include <algorithm>
+
 #include "encode/prefix.h"
 
 namespace depthcast::gateway {
@@ -156,8 +158,9 @@ Compose Packets::compose(const Market& market, FrameWriter& frame, const FrameSt
     digest_due_ns_ = stamp.now_ns + digest_every_ns;
     if (!follow(sequence)) return Compose::overrun;
   }
+  if (mode_ == PacketMode::exact) return send_exact(frame, room);
   const Compose result = send_packets(frame, stamp, room);
-  if (mode_ == PacketMode::filtered && result != Compose::overrun) send_digests(market, frame, stamp);
+  if (result != Compose::overrun) send_digests(market, frame, stamp);
   return result;
 }
 
@@ -201,6 +204,52 @@ void Packets::send_digests(const Market& market, FrameWriter& frame, const Frame
   frame.add(stamp, FramePayload::DigestFrame, CreateDigestFrame(builder, digests).Union());
 }
 
+Compose Packets::send_exact(FrameWriter& frame, std::size_t room) {
+  PacketRun& run = source_.run();
+  while (reader_->position() < source_.position()) {
+    if (frame.size() + encode::datagram_bytes_max > room && frame.size() != 0) return Compose::more;
+    const std::size_t left = room - std::min(room, frame.size());
+    if (run.begins(reader_->position(), next_) && run.bytes.size() <= left) {
+      reader_->move_to(run.end);
+    } else {
+      if (make_run(run, left) == RingPoll::lapped) return Compose::overrun;
+      if (run.begin == run.end) break;
+    }
+    frame.add_datagram(run.bytes);
+    if (run.next_after == next_) continue;
+    tally_.sent += run.messages;
+    next_ = run.next_after;
+    sequence_ = next_ - 1;
+  }
+  return Compose::idle;
+}
+
+// From here on, as much as there is and `room` takes.
+RingPoll Packets::make_run(PacketRun& run, std::size_t room) {
+  run.begin = run.end = reader_->position();
+  run.next = run.next_after = next_;
+  run.messages = 0;
+  run.bytes.clear();
+  while (run.end < source_.position() && (run.bytes.empty() || run.bytes.size() + encode::datagram_bytes_max <= room)) {
+    RingRecord record{};
+    const RingPoll poll = reader_->poll(scratch_, record);
+    if (poll == RingPoll::lapped) run.end = run.begin;
+    if (poll != RingPoll::record) return poll;
+    run.end = reader_->position();
+    encode::PacketView view;
+    const std::span<const std::uint8_t> datagram{scratch_.data(), record.length};
+    if (encode::read_packet(datagram, view) != encode::PacketStatus::ok) continue;
+    const std::uint64_t end = view.first_sequence + view.count;
+    // Of what the snapshot holds nothing is sent again.
+    if (view.count != 0 && end <= run.next_after) continue;
+    run.bytes.insert(run.bytes.end(), datagram.begin(), datagram.end());
+    if (view.count == 0) continue;
+    run.messages += end - std::max(run.next_after, view.first_sequence);
+    run.next_after = end;
+  }
+  return RingPoll::record;
+}
+
 Compose Packets::send_packets(FrameWriter& frame, const FrameStamp& stamp, std::size_t room) {
   while (reader_->position() < source_.position()) {
     if (frame.size() + encode::datagram_bytes_max > room && frame.size() != 0) return Compose::more;
@@ -219,10 +268,7 @@ void Packets::send(std::span<const std::uint8_t> datagram, FrameWriter& frame, c
   const std::uint64_t end = view.first_sequence + view.count;
   // Of what the snapshot holds nothing is sent again.
   if (view.count != 0 && end <= next_) return;
-  if (mode_ == PacketMode::exact) {
-    frame.add_datagram(datagram);
-    if (view.count != 0) tally_.sent += end - std::max(next_, view.first_sequence);
-  } else if (view.count != 0) {
+  if (view.count != 0) {
     send_chosen(view, frame, stamp);
   } else if (view.definitions != nullptr) {
     send_definitions(view, frame, stamp);

@@ -21,6 +21,21 @@ struct ChannelSnapshot {
   std::vector<std::uint32_t> instrument_sequences;  // at S, by instrument
 };
 
+// Packets of `exact` from one place of the ring to another: put together and checked once, for all who stand at the
+// first.
+struct PacketRun {
+  std::uint64_t begin = 0;  // positions in the ring; equal: nothing
+  std::uint64_t end = 0;
+  std::uint64_t next = 0;  // the number that comes next, before and after it
+  std::uint64_t next_after = 0;
+  std::uint64_t messages = 0;
+  std::vector<std::uint8_t> bytes;
+
+  bool begins(std::uint64_t position, std::uint64_t number) const {
+    return begin != end && begin == position && next == number;
+  }
+};
+
 // Where packet subscriptions get what they send.
 class PacketSource {
  public:
@@ -32,6 +47,8 @@ class PacketSource {
   // One that includes at least the messages up to `sequence_min`. Null: not now, ask again.
   virtual std::shared_ptr<const ChannelSnapshot> snapshot(const InstrumentSet& instruments,
                                                           std::uint64_t sequence_min) = 0;
+  // The one that was made last.
+  virtual PacketRun& run() = 0;
 };
 
 enum class PacketMode : std::uint8_t { exact, filtered };
@@ -67,6 +84,8 @@ class Packets : public Subscription {
   std::uint64_t session_messages(std::span<const std::uint32_t> instrument_sequences) const;
   void send_snapshot(FrameWriter& frame, const FrameStamp& stamp, std::size_t room);
   void mark(FrameWriter& frame, const FrameStamp& stamp, std::uint32_t datagrams, bool last);
+  Compose send_exact(FrameWriter& frame, std::size_t room);
+  RingPoll make_run(PacketRun& run, std::size_t room);
   Compose send_packets(FrameWriter& frame, const FrameStamp& stamp, std::size_t room);
   void send(std::span<const std::uint8_t> datagram, FrameWriter& frame, const FrameStamp& stamp);
   void send_chosen(const encode::PacketView& view, FrameWriter& frame, const FrameStamp& stamp);

@@ -35,6 +35,7 @@ bool GatewayHub::step(std::int64_t now_ns) {
   const bool worked = follower_.step(now_ns);
   if (follower_.archive().ring_version() != ring_version_) {
     ring_version_ = follower_.archive().ring_version();
+    run_ = {};
     whole_ = nullptr;
     each([](gateway::Subscription& subscription) { subscription.lose_ring(); });
   }

@@ -121,6 +121,8 @@ class GatewayHub : private gateway::PacketSource {
   std::shared_ptr<const gateway::ChannelSnapshot> snapshot(const gateway::InstrumentSet& instruments,
                                                            std::uint64_t sequence_min) override;
 
+  gateway::PacketRun& run() override { return run_; }
+
   gateway::PacketSource& source() { return *this; }
   bool is_fresh();
   std::unique_ptr<gateway::Subscription> make(const GatewayRequest& request, gateway::SnapshotWhy why);
@@ -147,6 +149,7 @@ class GatewayHub : private gateway::PacketSource {
   std::int64_t whole_ns_ = 0;
   std::map<std::uint32_t, Client> clients_;
   std::uint32_t client_last_ = 0;
+  gateway::PacketRun run_;
   gateway::FrameWriter frame_;
   std::vector<GatewaySlow> slow_;
   GatewayCounters counters_;

@@ -1,10 +1,16 @@
 /** The gateway's server as it ships, on a ring. */
+import { join } from 'node:path';
 import type { GatewayAccess } from '../../dist/gateway/session_state.js';
+
+type ServerModule = typeof import('../../dist/gateway/server.js');
+type NativeModule = typeof import('../../dist/native.js');
+
+const dist = join(process.cwd(), 'dist');
 
 /** Whatever anybody asks for is granted: access is not what is measured. */
 export async function openGateway(ringPath: string, clients: number): Promise<{ port: number; close(): void }> {
-  const { GatewayServer } = await import('../../dist/gateway/server.js');
-  const { addon } = await import('../../dist/native.js');
+  const { GatewayServer } = (await import(join(dist, 'gateway', 'server.js'))) as ServerModule;
+  const { addon } = (await import(join(dist, 'native.js'))) as NativeModule;
   const native = new addon.Gateway({
     ordersMax: 65_536,
     levelsMax: 65_536,

@@ -1,20 +1,17 @@
-/** One server of the fan-out benchmark, or the publisher behind the gateway; forked by perf/fanout.ts. */
+/** One server of the fan-out benchmark, forked by perf/fanout.ts. */
 
 import { App, type WebSocket as UwsSocket, us_socket_local_port } from 'uWebSockets.js';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { Distributor } from 'depthcast';
 import { WebSocketServer } from 'ws';
 import { serveTask } from '../processes.js';
 import { openGateway } from './gateway_server.js';
 
 export type ServerTask =
-  | { kind: 'publisher'; ringPath: string; rate: number; port: number }
   | { kind: 'gateway'; ringPath: string; clients: number }
-  | { kind: 'uws' | 'ws'; each: boolean; clients: number; messages: number; messageBytes: number };
+  | { kind: 'uws' | 'ws'; joined: boolean; clients: number; messages: number; messageBytes: number };
 
-/** Past so much for one socket, a turn is left out. */
-const buffered_max = 262_144;
+const backpressure_max = 16 * 2 ** 20;
 const prefix_bytes = 16;
 
 /** So many messages one behind the other, each a block. */
@@ -40,18 +37,17 @@ async function openUws(task: Extract<ServerTask, { kind: 'uws' | 'ws' }>): Promi
   const app = App();
   let open = true;
   const all = blocks(task.messages, task.messageBytes);
-  const each = task.each ? parts(all, task.messageBytes) : [all];
+  const each = task.joined ? [all] : parts(all, task.messageBytes);
   let looked = 0;
   const turn = () => {
     if (!open) return;
-    // One of them in each turn: all get the same.
-    const socket = sockets[looked++ % sockets.length];
-    if ((socket?.getBufferedAmount() ?? 0) < buffered_max)
+    // One of them in each turn: all get the same. What waits would be written together: more at once than the others do.
+    if (sockets[looked++ % sockets.length]?.getBufferedAmount() === 0)
       for (const part of each) app.publish('all', part as Uint8Array<ArrayBuffer>, true);
     setImmediate(turn);
   };
   app.ws('/feed', {
-    maxBackpressure: 64 * buffered_max,
+    maxBackpressure: backpressure_max,
     open: (socket) => {
       socket.subscribe('all');
       sockets.push(socket);
@@ -78,11 +74,11 @@ async function openWs(task: Extract<ServerTask, { kind: 'uws' | 'ws' }>): Promis
   const server = new WebSocketServer({ server: http, perMessageDeflate: false });
   let open = true;
   const all = blocks(task.messages, task.messageBytes);
-  const each = task.each ? parts(all, task.messageBytes) : [all];
+  const each = task.joined ? [all] : parts(all, task.messageBytes);
   const turn = () => {
     if (!open) return;
     for (const socket of server.clients) {
-      if (socket.bufferedAmount >= buffered_max) continue;
+      if (socket.bufferedAmount > 0) continue;
       for (const part of each) socket.send(part);
     }
     setImmediate(turn);
@@ -101,25 +97,8 @@ async function openWs(task: Extract<ServerTask, { kind: 'uws' | 'ws' }>): Promis
   };
 }
 
-async function openPublisher({ ringPath, rate, port }: Extract<ServerTask, { kind: 'publisher' }>): Promise<Peer> {
-  const distributor = new Distributor({
-    lineA: { group: '239.192.60.253', port },
-    lineB: null,
-    control: null,
-    ring: { path: ringPath },
-    snapshot: { enabled: false },
-    // Small books: it is the fan-out that counts, not the snapshot at its beginning.
-    simulate: { symbols: 10, liveOrders: 200, seed: 1 },
-    rate,
-  });
-  await distributor.start();
-  return { port: 0, close: () => void distributor.close() };
-}
-
 function openServer(task: ServerTask): Promise<Peer> {
   switch (task.kind) {
-    case 'publisher':
-      return openPublisher(task);
     case 'gateway':
       return openGateway(task.ringPath, task.clients);
     case 'uws':

@@ -11,11 +11,18 @@ int main(int count, char** arguments) {
   constexpr struct {
     const char* name;
     int (*run)(Options&);
-  } programs[] = {
-      {"book_memory", book_memory},         {"book_replay", book_replay},       {"core_round_trip", core_round_trip},
-      {"packet_encode", packet_encode},     {"ring_broadcast", ring_broadcast}, {"snapshot_take", snapshot_take},
-      {"live_listen", live_listen},         {"feed_line", feed_line},           {"websocket_load", websocket_load},
-      {"websocket_write", websocket_write}, {"publisher_push", publisher_push}};
+  } programs[] = {{"book_memory", book_memory},
+                  {"book_replay", book_replay},
+                  {"core_round_trip", core_round_trip},
+                  {"packet_encode", packet_encode},
+                  {"ring_broadcast", ring_broadcast},
+                  {"snapshot_take", snapshot_take},
+                  {"live_listen", live_listen},
+                  {"feed_line", feed_line},
+                  {"ring_feed", ring_feed},
+                  {"websocket_load", websocket_load},
+                  {"websocket_write", websocket_write},
+                  {"publisher_push", publisher_push}};
   try {
     for (const auto& program : programs) {
       if (count < 2 || std::strcmp(arguments[1], program.name) != 0) continue;
@@ -28,6 +35,6 @@ int main(int count, char** arguments) {
   }
   std::fprintf(stderr,
                "depthcast_perf: expected book_memory, book_replay, core_round_trip, packet_encode, ring_broadcast, "
-               "snapshot_take, live_listen, feed_line, websocket_load, websocket_write or publisher_push\n");
+               "snapshot_take, live_listen, feed_line, ring_feed, websocket_load, websocket_write or publisher_push\n");
   return 2;
 }

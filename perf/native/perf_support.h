@@ -77,6 +77,7 @@ int ring_broadcast(Options& options);
 int snapshot_take(Options& options);
 int live_listen(Options& options);
 int feed_line(Options& options);
+int ring_feed(Options& options);
 int websocket_load(Options& options);
 int websocket_write(Options& options);
 int publisher_push(Options& options);

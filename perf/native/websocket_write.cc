@@ -1,5 +1,5 @@
 // The bare loop that a gateway is measured by: so many messages as one WebSocket frame, one send() for each client,
-// round after round. Blocking sockets: who does not read holds it up. Runs from when all have come to the end of its
+// round after round; who has not taken the last one gets no other. Runs from when all have come to the end of its
 // input.
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -60,12 +60,18 @@ std::vector<std::uint8_t> frame_of(std::size_t messages, std::size_t message_byt
   return frame;
 }
 
-void send_all(int client, const std::vector<std::uint8_t>& frame) {
-  for (std::size_t sent = 0; sent < frame.size();) {
-    const ssize_t count = send(client, frame.data() + sent, frame.size() - sent, MSG_NOSIGNAL);
-    if (count < 0 && errno != EINTR) fail("send");
-    if (count > 0) sent += static_cast<std::size_t>(count);
-  }
+struct Client {
+  io::FileDescriptor socket;
+  std::size_t left = 0;  // of its frame; it gets no other one before
+};
+
+// One send(). What a full socket does not take is sent in a later round.
+void send_to(Client& client, const std::vector<std::uint8_t>& frame) {
+  if (client.left == 0) client.left = frame.size();
+  const std::size_t at = frame.size() - client.left;
+  const ssize_t count = send(client.socket.get(), frame.data() + at, client.left, MSG_NOSIGNAL | MSG_DONTWAIT);
+  if (count < 0 && errno != EINTR && errno != EAGAIN) fail("send");
+  if (count > 0) client.left -= static_cast<std::size_t>(count);
 }
 
 bool input_open() {
@@ -94,11 +100,11 @@ int websocket_write(Options& options) {
   }
   std::printf("{\"port\": %u}\n", ntohs(address.sin_port));
   std::fflush(stdout);
-  std::vector<io::FileDescriptor> sockets;
+  std::vector<Client> sockets;
   while (sockets.size() < clients) {
-    sockets.emplace_back(accept(listener.get(), nullptr, nullptr));
-    if (!sockets.back().open()) fail("accept");
-    upgrade(sockets.back().get());
+    sockets.push_back({io::FileDescriptor(accept(listener.get(), nullptr, nullptr)), 0});
+    if (!sockets.back().socket.open()) fail("accept");
+    upgrade(sockets.back().socket.get());
   }
   const std::vector<std::uint8_t> made = frame_of(messages, message_bytes);
   std::vector<std::uint8_t> frame(made.size());
@@ -107,7 +113,7 @@ int websocket_write(Options& options) {
   for (; input_open(); ++rounds) {
     // Other messages in each round: they have to be put together each time.
     std::memcpy(frame.data(), made.data(), made.size());
-    for (const io::FileDescriptor& one : sockets) send_all(one.get(), frame);
+    for (Client& one : sockets) send_to(one, frame);
   }
   JsonLine().add("rounds", rounds).add("seconds", watch.ns() / 1e9).add("cpu_seconds", watch.cpu_ns() / 1e9).print();
   return 0;

@@ -636,8 +636,9 @@ export class GatewayState {
           sent = true;
           this.#sendData(session, out.subarray(0, bytes), exponents ?? new Map());
         }
-        if (!this.#tellSlow(session, native)) return sent;
-        if (composed < 2 ** 32) break;
+        const flags = Math.floor(composed / 2 ** 32);
+        if ((flags & 2) !== 0 && !this.#tellSlow(session, native)) return sent;
+        if ((flags & 1) === 0) break;
       }
     }
     return sent;

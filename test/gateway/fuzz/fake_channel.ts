@@ -116,9 +116,10 @@ export class FakeChannel implements NativeGateway {
       counts.sent += counts.pending;
       counts.pending = 0n;
     }
-    this.#maybeSlow(subscriptions, 30);
+    const slow = this.#maybeSlow(subscriptions, 30);
     this.frames++;
-    return this.random.between(1, out.length) + (this.random.between(0, 3) === 0 ? 2 ** 32 : 0);
+    const more = this.random.between(0, 3) === 0;
+    return this.random.between(1, out.length) + (more ? 2 ** 32 : 0) + (slow ? 2 ** 33 : 0);
   }
 
   check(client: number): boolean {

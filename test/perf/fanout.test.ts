@@ -1,0 +1,36 @@
+/** The perf programs of the gateway on tiny inputs, so that they cannot rot. What they measure is not judged here. */
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import t from 'tap';
+
+const root = join(import.meta.dirname, '..', '..');
+
+async function perf(name: string, ...parameters: string[]): Promise<Record<string, number | string>> {
+  const command = ['run', '--silent', 'perf', '--', name, '--json', ...parameters];
+  const { stdout } = await promisify(execFile)('npm', command, { cwd: root });
+  return JSON.parse(stdout.trim()) as Record<string, number | string>;
+}
+
+t.setTimeout(200_000);
+
+t.test('fanoutDeliversFromEverySystem', async (t) => {
+  const small = ['--clients', '3', '--rounds', '1', '--seconds', '0.3', '--rate', '2000'];
+  const result = await perf('fanout', ...small);
+  for (const name of ['gateway', 'bare', 'uws', 'uws_joined', 'ws', 'ws_joined']) {
+    t.ok(Number(result[`${name}_3_deliveries_per_second`]) > 0, name);
+    t.equal(result[`${name}_3_slow`], 0, name);
+  }
+  t.ok(Number(result.ratio_3_bare) > 0);
+});
+
+t.test('gatewayClientsAreServedWhileSomeStopReading', async (t) => {
+  const small = ['--exact', '1', '--bbo', '1', '--depth', '2', '--silent', '0,0,1', '--rate', '5000'];
+  const feed = ['--symbols', '5', '--live-orders', '200', '--wait', 'park', '--port', '28508'];
+  const result = await perf('gateway_clients', ...small, ...feed, '--rounds', '1', '--phase-ms', '400');
+  t.match(result, { exact_reading_before: 1, depth_reading_before: 2, depth_reading_after: 1 });
+  for (const name of ['exact', 'bbo', 'depth']) t.ok(Number(result[`${name}_messages_per_second_after`]) > 0, name);
+  t.ok(Number(result.datagrams_with) > 0 && Number(result.datagrams_without) > 0);
+  const long = await perf('gateway_clients', ...small, ...feed, '--minutes', '0.01');
+  t.ok(Number(long.memory_mib_last) > 0 && Number(long.messages) > 0);
+});
