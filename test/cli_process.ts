@@ -8,6 +8,8 @@ import type { Test } from './data.js';
 
 export const root = fileURLToPath(new URL('..', import.meta.url));
 export const main = join(root, 'dist/cli/main.js');
+/** The example engine in TypeScript. */
+export const engine = join(root, 'dist/matching_engine/engine.js');
 const lock = join(root, 'node_modules', '.depthcast_build_lock');
 const build_ms_max = 90_000;
 
@@ -21,7 +23,8 @@ function newestChange(folder: string): number {
 }
 
 function isCurrent(): boolean {
-  return existsSync(main) && statSync(main).mtimeMs > newestChange(join(root, 'src'));
+  const changed = Math.max(...['src', 'tools/matching_engine'].map((folder) => newestChange(join(root, folder))));
+  return [main, engine].every((file) => existsSync(file) && statSync(file).mtimeMs > changed);
 }
 
 /** Builds dist/ where src/ is newer; other test files wait meanwhile. */
@@ -34,8 +37,11 @@ export async function ensureBuilt(): Promise<void> {
       continue;
     }
     try {
-      const { status, stdout } = spawnSync('npx', ['tsc', '-p', 'tsconfig.build.json'], { cwd: root });
-      if (status !== 0) throw new Error(`tsc: ${stdout}`);
+      // The example engine needs the library's types.
+      for (const project of ['tsconfig.build.json', 'tools/matching_engine']) {
+        const { status, stdout } = spawnSync('npx', ['tsc', '-p', project], { cwd: root });
+        if (status !== 0) throw new Error(`tsc: ${stdout}`);
+      }
     } finally {
       rmSync(lock, { recursive: true, force: true });
     }

@@ -47,6 +47,19 @@ t.test('withoutATerminalItPrintsStatusLinesUntilASignal', async (t) => {
   }
 });
 
+t.test('theExampleEngineFeedsItOverASocket', async (t) => {
+  const started = start(t, 20, '--source=engine', '--rate=5000');
+  await started.said(running);
+  const found = processesWith(controlUrl(20));
+  t.equal(found.length, 3, 'itself, the distributor and the client; the engine knows no control service');
+  started.kill('SIGINT');
+  const { end, stderr } = await started.ended();
+  t.equal(end, 0, stderr);
+  t.match(stderr, /engine example connected/);
+  await nothingLeft(t, 20);
+  t.strictSame(processesWith('matching_engine'), []);
+});
+
 t.test('aFiniteSimulationEndsByItself', async (t) => {
   const { end, stdout, stderr } = await start(t, 21, '--simulate-messages=5000', '--speed=max').ended();
   t.equal(end, 0, stderr);

@@ -67,6 +67,12 @@ t.test('feedThroughputEndsWithEqualBooks', async (t) => {
   t.match(result, { complete: 'yes', missing: 0, source_messages: 20_000 });
 });
 
+t.test('publisherSdkIsTakenToTheLastEventOverTcpAndInProcess', async (t) => {
+  const result = await perf('publisher_sdk', '--runs', '1', '--events', '20000', '--samples', '20');
+  t.match(result, { complete: 'yes', events: 20_000, samples: 20 });
+  t.ok(Number(result.tcp_latency_us_p50) > 0);
+});
+
 t.test('jsReadsFindTheSameNumbersEveryWay', async (t) => {
   const result = await perf('js_reads', '--runs', '2', '--reads', '500', '--instruments', '5');
   t.match(result, { equal: 'yes', levels: 10 });

@@ -12,6 +12,8 @@ export interface ChildOptions {
   name: string;
   /** The command and its flags. */
   parameters: string[];
+  /** The program; depthcast itself where left out. */
+  program?: string;
   stdout: 'inherit' | 'ignore';
   /** Each line that it says on stderr, as it comes. */
   onStderrLine: (line: string) => void;
@@ -30,9 +32,9 @@ export class Child {
   #told = false;
   #gone = false;
 
-  constructor({ name, parameters, stdout, onStderrLine }: ChildOptions) {
+  constructor({ name, parameters, program = main, stdout, onStderrLine }: ChildOptions) {
     this.name = name;
-    this.#process = fork(main, parameters, { stdio: ['ignore', stdout, 'pipe', 'ipc'], execArgv: [] });
+    this.#process = fork(program, parameters, { stdio: ['ignore', stdout, 'pipe', 'ipc'], execArgv: [] });
     this.#process.on('message', (message) => {
       if (isEndMessage(message)) this.#end = message.end;
     });

@@ -1,5 +1,9 @@
 /** `depthcast start`: a simulated exchange, a distributor and a client with a live ladder, each run as a user would. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import type { z } from 'zod';
 import { screen } from '../view/terminal.js';
 import { Child } from './child.js';
@@ -17,10 +21,23 @@ const end_ms_max = 8_000;
 /** A process may hear of Ctrl-C, or see the end of the session, before we do. */
 const hear_ms = 500;
 
-function serveParameters(options: StartOptions, session: bigint): string[] {
-  const { lines: _1, symbol: _2, levels: _3, intervalMs: _4, lineA, lineB, ...shared } = options;
+const engine_program = fileURLToPath(new URL('../matching_engine/engine.js', import.meta.url));
+/** Events a second of the engine where no rate is given: as the simulated exchange in real time. */
+const engine_rate = 20_000;
+
+function serveParameters(options: StartOptions, session: bigint, source: string): string[] {
+  const { lines: _1, symbol: _2, levels: _3, intervalMs: _4, source: _5, lineA, lineB, ...shared } = options;
   const flags = toFlags({ ...shared, session, lineA, lineB, waitSubscribers: 1, exitAtEnd: true, statusMs: 0 });
-  return ['serve', '--source', 'simulate', '--lines', linesOf(options), ...flags];
+  return ['serve', '--source', source, '--lines', linesOf(options), ...flags];
+}
+
+function engineParameters({ rate, simulate }: StartOptions, source: string): string[] {
+  const { symbols, liveOrders } = simulate;
+  // Its seed has 32 bits.
+  const seed = BigInt.asUintN(32, simulate.seed);
+  const flow = { seed, instruments: Math.min(symbols, 1_000), 'live-orders': Math.min(liveOrders, 1_000_000) };
+  const flags = { to: source, rate: Math.ceil(rate) || engine_rate, ...flow };
+  return Object.entries(flags).map(([name, value]) => `--${name}=${value}`);
 }
 
 function subscribeParameters(options: StartOptions, session: bigint, view: 'ladder' | 'status'): string[] {
@@ -64,9 +81,12 @@ export async function start(given: Record<string, unknown>): Promise<CommandEnd>
   const terminal = process.stdout.isTTY && process.env.TERM !== 'dumb';
   // On a terminal the ladder has the screen to itself.
   const onStderrLine = terminal ? () => {} : (line: string) => process.stderr.write(`${line}\n`);
+  // Of this user alone, and of this run.
+  const folder = options.source === 'engine' ? mkdtempSync(join(tmpdir(), 'depthcast-start-')) : undefined;
+  const source = folder === undefined ? 'simulate' : `unix:${join(folder, 'engine')}`;
   const distributor = new Child({
     name: 'the distributor',
-    parameters: serveParameters(options, session),
+    parameters: serveParameters(options, session, source),
     stdout: 'ignore',
     onStderrLine,
   });
@@ -77,7 +97,15 @@ export async function start(given: Record<string, unknown>): Promise<CommandEnd>
     onStderrLine,
   });
   const children = [distributor, client];
+  if (folder !== undefined) {
+    const parameters = engineParameters(options, source);
+    // First: what it has pushed when it is told to end is still taken.
+    children.unshift(
+      new Child({ name: 'the engine', program: engine_program, parameters, stdout: 'ignore', onStderrLine }),
+    );
+  }
   await supervise(children, stopping);
+  if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
   // A client that died could not give the terminal back.
   if (terminal && client.end === undefined) process.stdout.write(screen.leave);
   const failed = children.filter((child) => !child.endedWell(stopping.reason !== undefined));

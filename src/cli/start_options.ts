@@ -20,6 +20,10 @@ export const startCommandOptions = z.strictObject({
   lineA: serve.lineA,
   lineB: serve.lineB,
   lines: subscribe.lines.describe('lines to send on and to follow'),
+  source: z
+    .enum(['simulate', 'engine'])
+    .default('simulate')
+    .describe('simulate, or engine: the example matching engine, a process of its own that pushes at --rate'),
   speed: serve.speed
     .removeDefault()
     .default('realtime')
@@ -46,6 +50,8 @@ shows a live depth ladder, or, without a terminal, prints one status line a seco
 
 Examples:
   depthcast start
+  depthcast start --source engine --rate 50000
+      the example matching engine feeds it over a Unix socket
   depthcast start --symbol DOBW --simulate-message-interval-ns 10000
       another book, at 100,000 messages a second
 

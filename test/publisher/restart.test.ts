@@ -1,14 +1,14 @@
 /** Engine and distributor end and come back, in order and not: every event once. */
 import { join } from 'node:path';
 import t from 'tap';
+import { freeTcpPort } from '../../src/chaos/ports.js';
 import { Distributor } from '../../src/distributor.js';
 import { connectPublisher } from '../../src/publisher/event_publisher.js';
 import { until } from '../channel.js';
-import { freePort } from './free_port.js';
 import { distributorOn, messagesOf, pushOptions, pushTo } from './push.js';
 
 t.test('aNewSessionGetsTheBooksAnew', async (t) => {
-  const port = await freePort();
+  const port = await freeTcpPort();
   const source = `tcp:127.0.0.1:${port}`;
   const first = await distributorOn(t, 9, { source });
   let restated = 0;

@@ -15,6 +15,10 @@ import { Flow } from './flow.js';
 import { MatchingEngine } from './matching.js';
 
 const batch_events = 1_024;
+/** For the last acknowledgements. */
+const end_ms_max = 30_000;
+/** The same where `depthcast start` ends all processes at once: the distributor may be gone before. */
+const end_together_ms = 500;
 /** Between two looks at the clock where a rate is asked for. */
 const pace_ms = 1;
 /** A whole batch at once keeps timers and signals waiting for less than a millisecond. */
@@ -84,8 +88,12 @@ class Life {
       if (!behind && rate > 0 && due < batch_events) await delay(pace_ms);
       else if (round % batches_between_pauses === 0) await new Promise(setImmediate);
     }
-    if (this.options.end) await this.publisher.endOfDay();
-    else await this.publisher.flushed();
+    const ended = this.options.end ? this.publisher.endOfDay() : this.publisher.flushed();
+    const together = this.#stopped && process.connected;
+    const late = delay(together ? end_together_ms : end_ms_max, undefined, { ref: false }).then(() => {
+      if (!together) throw new Error(`not all was acknowledged within ${end_ms_max} ms`);
+    });
+    await Promise.race([ended, late]);
   }
 
   /** Makes events, leaves out those that the distributor has, and pushes the rest. */
@@ -128,7 +136,20 @@ async function main(): Promise<void> {
   console.log(life.report());
 }
 
-main().catch((error: unknown) => {
-  console.error(`matching engine: ${error instanceof Error ? error.message : String(error)}`);
-  process.exitCode = 1;
-});
+/** To `depthcast start`, where that started it. */
+function tell(exitCode: number, reason: 'signal' | 'failed', detail: string): void {
+  process.exitCode = exitCode;
+  const end = { exitCode, reason, detail };
+  if (process.connected) process.send?.({ type: 'end', end }, () => process.exit());
+}
+
+// Whoever started it is gone.
+process.on('disconnect', () => process.exit());
+main().then(
+  () => tell(0, 'signal', ''),
+  (error: unknown) => {
+    const message = error instanceof Error ? error.message : String(error);
+    console.error(`matching engine: ${message}`);
+    tell(1, 'failed', message);
+  },
+);
