@@ -2,6 +2,7 @@
 //   npm run scenarios -- --count 200 [--seed 1] [--seconds 4] [--rate 20000] [--json FILE] [--jobs 1]
 //   npm run scenarios -- --kills 100 [--seed 1] [--rate 40000]
 //   npm run scenarios -- --engine-kills 50 [--seed 1] [--rate 500000]   of the example engine, and as many of its distributor
+//   npm run scenarios -- --socket-kills 50 [--seed 1] [--rate 500000]   the same over TCP, with the engine in TypeScript
 // Prints a table and totals; exit code 0 only if every run holds and, from 200 scenarios on, each dear way back was
 // used in at least 20 of them.
 import { spawnSync } from 'node:child_process';
@@ -13,6 +14,7 @@ const { values } = parseArgs({
     count: { type: 'string', default: '0' },
     kills: { type: 'string', default: '0' },
     'engine-kills': { type: 'string', default: '0' },
+    'socket-kills': { type: 'string', default: '0' },
     seed: { type: 'string', default: '1' },
     seconds: { type: 'string', default: '4' },
     rate: { type: 'string' },
@@ -102,17 +104,27 @@ async function kills() {
   return report.ok;
 }
 
-async function engineKills() {
-  const { runEngineKills } = await load('chaos/engine_run.js');
+function buildEngine() {
   const program = 'build/example_engine';
   const sources = ['-Inative/include', 'tools/engine/engine.cc'];
   const { status } = spawnSync('c++', ['-std=c++20', '-O2', ...sources, '-o', program], { stdio: 'inherit' });
-  if (status !== 0) return false;
+  return status === 0 ? program : undefined;
+}
+
+/**
+ * @param {'engine-kills' | 'socket-kills'} option
+ * @param {'shm' | 'tcp'} over
+ * @param {string | undefined} program
+ */
+async function engineKills(option, over, program) {
+  if (program === undefined) return false;
+  const { runEngineKills } = await load('chaos/engine_run.js');
   const report = await runEngineKills({
     seed: Number(values.seed),
-    kills: Number(values['engine-kills']),
+    kills: Number(values[option]),
     rate: Number(values.rate ?? 500_000),
     program,
+    over,
     onKill: (/** @type {string} */ text) => console.log(text),
   });
   console.log(JSON.stringify(report, null, 2));
@@ -122,7 +134,10 @@ async function engineKills() {
 let ok = true;
 if (Number(values.count) > 0) ok = (await scenarios()) && ok;
 if (Number(values.kills) > 0) ok = (await kills()) && ok;
-if (Number(values['engine-kills']) > 0) ok = (await engineKills()) && ok;
-if (Number(values.count) + Number(values.kills) + Number(values['engine-kills']) === 0)
-  console.log('nothing to do: --count N, --kills N, --engine-kills N');
+if (Number(values['engine-kills']) > 0) ok = (await engineKills('engine-kills', 'shm', buildEngine())) && ok;
+if (Number(values['socket-kills']) > 0)
+  ok = (await engineKills('socket-kills', 'tcp', 'dist/matching_engine/engine.js')) && ok;
+const asked = [values.count, values.kills, values['engine-kills'], values['socket-kills']];
+if (asked.every((count) => Number(count) === 0))
+  console.log('nothing to do: --count N, --kills N, --engine-kills N, --socket-kills N');
 process.exit(ok ? 0 : 1);

@@ -8,7 +8,7 @@ namespace {
 
 static_assert(sizeof(frames::Event) == 48 && sizeof(frames::TradeFields) == 48 && sizeof(frames::Definition) == 24);
 
-constexpr std::uint8_t known_bits = input_detail_set | input_non_printable | input_at_price;
+constexpr std::uint8_t known_bits = input_detail_set | input_non_printable | input_at_price | input_goes_on;
 
 template <typename Struct>
 std::span<const Struct> span_of(const flatbuffers::Vector<const Struct*>* from) {
@@ -36,7 +36,9 @@ BatchFault check(const frames::Event& event) {
   if (is_trade ? !is_trade_kind(static_cast<Kind>(event.trade_kind())) : event.trade_kind() != 0) {
     return BatchFault::wrong_trade_kind;
   }
-  if ((event.bits() & ~known_bits) != 0) return BatchFault::unknown_bits;
+  const bool goes_on = (event.bits() & input_goes_on) != 0;
+  const bool is_definition = event.kind() == static_cast<std::uint8_t>(InputKind::definition);
+  if ((event.bits() & ~known_bits) != 0 || (goes_on && is_definition)) return BatchFault::unknown_bits;
   if (event.time() < 0 || event.time() >= event_time_max) return BatchFault::wrong_time;
   return BatchFault::none;
 }
@@ -69,6 +71,7 @@ const char* describe(BatchFault fault) {
     case BatchFault::wrong_side: return "its side does not fit its kind";
     case BatchFault::wrong_trade_kind: return "its trade kind is not one, or it is no trade";
     case BatchFault::unknown_bits: return "it has bits that are unknown";
+    case BatchFault::open_end: return "it goes on, but the batch ends";
     case BatchFault::wrong_time: return "its time is below 0 or beyond 2^62 - 1 ns";
     case BatchFault::wrong_symbol: return "its symbol is not 1 to 16 printable characters, then zeros";
     case BatchFault::wrong_fields: return "the batch has not one entry of `trades` or `definitions` for each of them";
@@ -101,6 +104,10 @@ BatchFault EventBatch::read(const frames::Batch& from, std::size_t events_max, E
       at = out.first_ + index;
       return fault;
     }
+  }
+  if ((out.events_.back().bits() & input_goes_on) != 0) {
+    at = out.first_ + out.events_.size() - 1;
+    return BatchFault::open_end;
   }
   const bool fields_fit = trades == out.trades_.size() && definitions == out.definitions_.size();
   return fields_fit ? BatchFault::none : BatchFault::wrong_fields;

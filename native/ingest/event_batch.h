@@ -19,6 +19,7 @@ enum class BatchFault : std::uint8_t {
   wrong_side,
   wrong_trade_kind,
   unknown_bits,
+  open_end,  // an event that goes on in the next batch
   wrong_time,
   wrong_symbol,
   wrong_fields,  // not one entry of `trades` for each trade, one of `definitions` for each definition

@@ -77,6 +77,7 @@ class SocketSource::Loop {
       connection->session.refuse(Refusal::closing, "the distributor stops");
       write(*connection, io::monotonic_ns());
     }
+    options_.listeners.clear();  // nobody is served any more
     SourceEnd end;
     end.reason = day_ended_ ? SourceEndReason::end : SourceEndReason::stopped;
     end.position = numbered_.next() - 1;

@@ -67,7 +67,7 @@ frames::Event random_event(Random& random) {
           kind,
           static_cast<std::uint8_t>(takes_any ? random.next() : random.between(1, 2)),
           static_cast<std::uint8_t>(is_trade ? random.between(16, 21) : 0),
-          static_cast<std::uint8_t>(takes_any ? random.next() : random.between(0, 7))};
+          static_cast<std::uint8_t>(takes_any ? random.next() : random.between(0, random.chance(1, 20) ? 15 : 7))};
 }
 
 Bytes random_batch(Random& random, std::uint64_t first) {

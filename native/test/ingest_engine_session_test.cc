@@ -348,7 +348,8 @@ TEST(engineEventsThatCannotBeAreRefusedWithTheirNumber) {
   CHECK(refusal_of(with([&](frames::Event& event) { raw(event)[44] = 10; })).starts_with("event 2: its kind"));
   CHECK(refusal_of(with([&](frames::Event& event) { raw(event)[45] = 0; })).starts_with("event 2: its side"));
   CHECK(refusal_of(with([&](frames::Event& event) { raw(event)[46] = 16; })).starts_with("event 2: its trade kind"));
-  CHECK(refusal_of(with([&](frames::Event& event) { raw(event)[47] = 8; })).starts_with("event 2: it has bits"));
+  CHECK(refusal_of(with([&](frames::Event& event) { raw(event)[47] = 16; })).starts_with("event 2: it has bits"));
+  CHECK(refusal_of(with([&](frames::Event& event) { raw(event)[47] = 8; })).starts_with("event 2: it goes on"));
   CHECK(refusal_of(with([&](frames::Event& event) { raw(event)[39] = 0x80; })).starts_with("event 2: its time"));
   CHECK(refusal_of(with([&](frames::Event& event) { raw(event)[39] = 0x40; })).starts_with("event 2: its time"));
   CHECK(refusal_of({0, {engine_event(2)}, {}, {}}).starts_with("events count from 1"));

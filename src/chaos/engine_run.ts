@@ -14,7 +14,7 @@ import { booksHash } from './books_hash.js';
 import { CommandProcess } from './command_process.js';
 import { EngineProcess, type EngineReport } from './engine_process.js';
 import { MessageLog } from './message_log.js';
-import { freeAddresses } from './ports.js';
+import { freeAddresses, freeTcpPort } from './ports.js';
 import { Publication } from './publication.js';
 
 const load_ms_min = 50;
@@ -31,8 +31,10 @@ export interface EngineKillOptions {
   kills: number;
   /** Events a second. */
   rate: number;
-  /** The example engine, built. */
+  /** The example engine, built: in C++ a program, in TypeScript a module. */
   program: string;
+  /** By shared memory (default), or over TCP. */
+  over?: 'shm' | 'tcp';
   onKill?: (text: string) => void;
 }
 
@@ -59,7 +61,9 @@ export async function runEngineKills(options: EngineKillOptions): Promise<Engine
   const folder = await mkdtemp(join(tmpdir(), 'depthcast-engine-'));
   // The ring belongs in memory; the state need not.
   const memory = await mkdtemp('/dev/shm/depthcast-engine-');
-  const run = new EngineRun(options, folder, join(memory, 'events'));
+  const ring = join(memory, 'events');
+  const source = options.over === 'tcp' ? `tcp:127.0.0.1:${await freeTcpPort()}` : `shm:${ring}`;
+  const run = new EngineRun(options, folder, source);
   try {
     return await run.run();
   } finally {
@@ -95,19 +99,15 @@ class EngineRun {
   constructor(
     private readonly options: EngineKillOptions,
     private readonly state: string,
-    private readonly ring: string,
+    private readonly source: string,
   ) {
-    const { seed, rate, program } = options;
+    const { seed, rate, program, over } = options;
     this.#random = new SeededRandom(seed);
-    this.#engine = new EngineProcess(program, [
-      this.ring,
-      `--seed`,
-      `${seed}`,
-      '--rate',
-      `${rate}`,
-      '--slots',
-      '1048576',
-    ]);
+    const flow = ['--seed', `${seed}`, '--rate', `${rate}`];
+    this.#engine =
+      over === 'tcp'
+        ? new EngineProcess(process.execPath, [program, '--to', source, ...flow])
+        : new EngineProcess(program, [source.slice('shm:'.length), ...flow, '--slots', '1048576']);
   }
 
   async run(): Promise<EngineKillReport> {
@@ -164,7 +164,7 @@ class EngineRun {
       `--line-a-port=${from.A.port}`,
       `--control=${controlUrl}`,
       `--state=${this.state}`,
-      `--source=shm:${this.ring}`,
+      `--source=${this.source}`,
       '--limits-orders=131072',
       '--limits-instruments=64',
       '--ring-bytes=64MiB',

@@ -91,8 +91,9 @@ export async function serve(given: Record<string, unknown>): Promise<CommandEnd>
   const tell = (prefix: string) => say(prefix + serveLine(statusOf(distributor, distributor.stats())));
   let timer: NodeJS.Timeout | undefined;
   distributor.on('engine', ({ kind, engine, refusal, detail }) => {
+    if (engine === '') return; // anybody can connect and say nothing: that is counted
     const why = refusal === '' ? '' : `, ${refusal}: ${detail}`;
-    say(`engine ${engine === '' ? 'without a name' : engine} ${kind}${why}`);
+    say(`engine ${engine} ${kind}${why}`);
   });
   try {
     await startUnlessStopped(distributor, stopping);

@@ -26,7 +26,7 @@ export interface EngineDefinition {
 }
 
 const kind = { add: 1, execute: 2, cancel: 3, delete: 4, replace: 5, status: 6, trade: 8, definition: 9 } as const;
-const bit = { detail: 1, nonPrintable: 2, atPrice: 4 } as const;
+const bit = { detail: 1, nonPrintable: 2, atPrice: 4, goesOn: 8 } as const;
 
 // Words of 32 bits within an event: every 64-bit field is two of them.
 const order_id = 0;
@@ -236,6 +236,17 @@ export class EventBatch {
   /** @internal Writes what has not been taken as a frame, from byte `at` on; returns its bytes. */
   seal(to: Uint8Array, at: number, first: bigint): number {
     return writeBatchFrame(to, at, this.#parts(first));
+  }
+
+  /**
+   * The event written last belongs to the next one: readers apply all of them at once, as the executions and the rest of one
+   * order. Not for definitions, and the next one must come into the same batch. Throws RangeError.
+   */
+  goesOn(): void {
+    const at = (this.#count - 1) * event_words + instrument_at + 1;
+    if (this.count === 0 || ((this.#words[at] as number) & 0xff) === kind.definition)
+      throw new RangeError('expected an event that is no definition before');
+    this.#words[at] = (this.#words[at] as number) | (bit.goesOn << 24);
   }
 
   /** Drops the first `count` events: an engine that makes its day again leaves out what the distributor has. */

@@ -74,6 +74,7 @@ export class SocketPublisher extends EventEmitter<EventPublisherEvents> implemen
   #told_ms = 0;
   #lost_ms = 0;
   #attempts = 0;
+  #wanted_bytes = 0;
   #timer: NodeJS.Timeout | undefined;
   #retryTimer: NodeJS.Timeout | undefined;
 
@@ -112,14 +113,17 @@ export class SocketPublisher extends EventEmitter<EventPublisherEvents> implemen
     const bytes = batch.frameBytes();
     if (bytes > (this.#limits?.frameBytesMax ?? bytes))
       throw new RangeError(`the batch has ${bytes} bytes, the distributor takes ${this.#limits?.frameBytesMax}`);
+    if (bytes > this.#retainBytes / 2)
+      throw new RangeError(`the batch has ${bytes} bytes, expected at most half of retainBytes (${this.#retainBytes})`);
     const taken = this.#state.push(batch);
+    // Waiting for less would end at once, and help nobody.
+    this.#wanted_bytes = taken === 0 ? bytes : 0;
     this.#send();
     return taken;
   }
 
   async drain(): Promise<void> {
     if (this.#error !== undefined) throw this.#error;
-    // As much as the largest batch.
     if (!this.#hasRoom()) await this.#room.wait();
   }
 
@@ -140,9 +144,9 @@ export class SocketPublisher extends EventEmitter<EventPublisherEvents> implemen
     this.#fail(new PublisherError('closed', 'close() was called'), false);
   }
 
-  // A quarter of the memory, or all of it where that is less than one frame.
+  // For the batch that had none.
   #hasRoom(): boolean {
-    return this.#state.retained.fits(Math.min(this.#limits?.frameBytesMax ?? 65_536, this.#retainBytes / 4));
+    return this.#state.retained.fits(this.#wanted_bytes);
   }
 
   get #retainBytes(): number {

@@ -1,6 +1,7 @@
 /** `tcp:HOST:PORT`, `unix:PATH` or both: an engine connects and pushes. docs/ingest.md, "Socket". */
 import { lookup } from 'node:dns/promises';
 import { EventEmitter } from 'node:events';
+import { rmSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { ServeOptions } from '../config.js';
 import { ConfigError } from '../config_parse.js';
@@ -32,6 +33,8 @@ class EngineSource extends EventEmitter<SourceEvents> implements Source {
   readonly #tokens: EngineTokens | undefined;
   readonly #door: TlsDoor | undefined;
   readonly #host: string | undefined;
+  readonly #path: string;
+  #closed = false;
 
   constructor(options: ServeOptions, address: string, port: number, door: TlsDoor | undefined) {
     super();
@@ -42,11 +45,12 @@ class EngineSource extends EventEmitter<SourceEvents> implements Source {
     this.#tokens = ingest.tokens === '' ? undefined : new EngineTokens(ingest.tokens);
     this.#door = door;
     this.#host = tcp?.host;
+    this.#path = path === '' ? '' : resolve(path);
     this.#listener = new addon.EngineListener(
       {
         address,
         port,
-        paths: [...(path === '' ? [] : [resolve(path)]), ...(door === undefined ? [] : [door.path])],
+        paths: [...(path === '' ? [] : [this.#path]), ...(door === undefined ? [] : [door.path])],
         channel,
         acknowledge: acknowledgePolicy(ingest.acknowledge, state),
         takeover: ingest.takeover,
@@ -74,8 +78,12 @@ class EngineSource extends EventEmitter<SourceEvents> implements Source {
   }
 
   close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
     this.#door?.close();
     this.#listener.close();
+    // Once: another distributor may listen there afterwards.
+    if (this.#path !== '') rmSync(this.#path, { force: true });
   }
 
   #hear({ kind, connection, engine, token, refusal, detail }: NativeEngineNews): void {

@@ -24,6 +24,7 @@ t.test('writesWhatTheSchemaSays', async (t) => {
   batch.cancel(3, 5, 6);
   batch.delete(3, 7);
   batch.replace(3, 8, 9, 10, 11);
+  batch.goesOn();
   batch.status(3, engineStatus.halted, 77);
   batch.define(4, { symbol: 'B' });
   const read = sealed(batch, 2n ** 40n);
@@ -49,7 +50,7 @@ t.test('writesWhatTheSchemaSays', async (t) => {
     [2, 1n, 3n, 4n, 2n, 3, 0, 0, 7],
     [3, 5n, 0n, 0n, 6n, 3, 0, 0, 0],
     [4, 7n, 0n, 0n, 0n, 3, 0, 0, 0],
-    [5, 8n, 9n, 10n, 11n, 3, 0, 0, 0],
+    [5, 8n, 9n, 10n, 11n, 3, 0, 0, 8],
     [6, 0n, 77n, 0n, 2n, 3, 0, 0, 1],
     [9, 0n, 0n, 0n, 0n, 4, 0, 0, 0],
   ]);
@@ -106,6 +107,7 @@ t.test('refusesWhatNoEventCanHold', async (t) => {
   t.throws(() => batch.define(0, { symbol: 'A' }), RangeError);
   t.throws(() => batch.setTime(-1n), RangeError);
   t.throws(() => new EventBatch(0), RangeError);
+  t.throws(() => batch.goesOn(), RangeError);
   t.equal(batch.count, 0, 'nothing was written');
   for (let id = 0; id < 4; id++) t.ok(batch.delete(1, id));
   t.notOk(batch.delete(1, 5), 'full');

@@ -6,13 +6,14 @@ import { join } from 'node:path';
 import t from 'tap';
 import { Distributor } from '../../src/distributor.js';
 import { newToken, revokeToken } from '../../src/gateway/access/token_admin.js';
+import { EventBatch } from '../../src/publisher/event_batch.js';
 import { connectPublisher, type EventPublisher, publisherInto } from '../../src/publisher/event_publisher.js';
 import { type DistributorFrame, FrameReader, loginFrame } from '../../src/publisher/frames.js';
 import type { ConnectOptions } from '../../src/publisher/socket_publisher.js';
 import type { EngineNews } from '../../src/sources/source.js';
 import { until } from '../channel.js';
 import type { Test } from '../data.js';
-import { distributorOn, messagesOf, pushOptions, pushTo } from './push.js';
+import { distributorOn, messagesOf, pushOptions, pushTo, writeEvent } from './push.js';
 
 async function publisherTo(t: Test, to: string, more: Partial<ConnectOptions> = {}): Promise<EventPublisher> {
   const publisher = await connectPublisher({ to, engine: 'matcher', connectMs: 10_000, ...more });
@@ -156,14 +157,16 @@ t.test('aSlowDistributorHoldsTheEngineBackWithinItsMemory', async (t) => {
   const distributor = await distributorOn(t, 8, { waitSubscribers: 0, limits: { orders: 65_536, instruments: 16 } });
   const publisher = await publisherTo(t, distributor.sourceAddress, { retainBytes: 65_536 });
   let full = 0;
-  const { EventBatch } = await import('../../src/publisher/event_batch.js');
-  const { writeEvent } = await import('./push.js');
-  const batch = new EventBatch(100);
+  // Two of them fill the memory.
+  const batch = new EventBatch(600);
+  const tooLarge = new EventBatch(700);
+  while (!tooLarge.full) tooLarge.delete(1, 1);
+  t.throws(() => publisher.push(tooLarge), RangeError);
   while (publisher.next <= 30_000n) {
     if (batch.count === 0) for (let number = Number(publisher.next); !batch.full; number++) writeEvent(batch, number);
     if (publisher.push(batch) > 0) continue;
     full++;
-    t.ok(publisher.next - publisher.acknowledged < 65_536n / 48n, 'no more than fits is unacknowledged');
+    t.ok(publisher.next - publisher.acknowledged <= 65_536n / 48n, 'no more than fits is unacknowledged');
     await publisher.drain();
   }
   await publisher.flushed();

@@ -45,6 +45,8 @@ export class MatchingEngine {
       if (resting === no_order) break;
       if (executions === events_max - 1) return;
       const executed = Math.min(left, orders.quantity[resting] as number);
+      // One order's executions, and what is left of it, are one event.
+      if (executions > 0) batch.goesOn();
       batch.execute(instrument, orders.id[resting] as number, executed, ++this.#match);
       this.#count(1);
       left -= executed;
@@ -52,6 +54,7 @@ export class MatchingEngine {
       if (orders.quantity[resting] === 0) this.#remove(resting);
     }
     if (left === 0 || orders.liveCount === orders.capacity) return;
+    if (left < quantity) batch.goesOn();
     const slot = orders.take(++this.#id, instrument, side, limit, left);
     book.add(slot);
     batch.add(instrument, this.#id, side, limit, left);
