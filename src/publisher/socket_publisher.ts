@@ -39,6 +39,7 @@ const login_ms = 10_000;
 
 interface Limits {
   frameBytesMax: number;
+  batchEventsMax: number;
   heartbeatMs: number;
   idleMs: number;
 }
@@ -111,6 +112,9 @@ export class SocketPublisher extends EventEmitter<EventPublisherEvents> implemen
     if (this.#error !== undefined) throw this.#error;
     if (this.#ending) throw new PublisherError('closed', 'the day has ended');
     const bytes = batch.frameBytes();
+    const eventsMax = this.#limits?.batchEventsMax ?? batch.count;
+    if (batch.count > eventsMax)
+      throw new RangeError(`the batch has ${batch.count} events, the distributor takes ${eventsMax}`);
     if (bytes > (this.#limits?.frameBytesMax ?? bytes))
       throw new RangeError(`the batch has ${bytes} bytes, the distributor takes ${this.#limits?.frameBytesMax}`);
     if (bytes > this.#retainBytes / 2)

@@ -77,6 +77,20 @@ t.test('tellsOfTheEnginesThatComeAndGo', async (t) => {
   t.ok(news.some(({ engine, refusal }) => engine === 'second' && refusal === 'engine_connected'));
 });
 
+t.test('aBatchThatTheDistributorWouldRefuseIsRefusedByThePublisher', async (t) => {
+  const distributor = await distributorOn(t, 3, { ingest: { batchEventsMax: 10, frameBytesMax: 4_096 } });
+  const publisher = await publisherTo(t, distributor.sourceAddress);
+  const batch = new EventBatch(100);
+  t.equal(publisher.push(batch), 0, 'nothing in it');
+  for (let id = 0; id < 11; id++) batch.delete(1, id);
+  t.throws(() => publisher.push(batch), { name: 'RangeError', message: /11 events, the distributor takes 10/ });
+  batch.skip(1);
+  t.equal(publisher.push(batch), 10);
+  await publisher.flushed();
+  // Acknowledged, since taken; no book has them, which is counted.
+  await until('the count', () => distributor.stats().counters['refused.unknown_order'] === 10n);
+});
+
 t.test('aSecondEngineReplacesTheFirstWhereThatIsMeant', async (t) => {
   const distributor = await distributorOn(t, 3, { ingest: { takeover: true } });
   const first = await publisherTo(t, distributor.sourceAddress);
