@@ -312,7 +312,7 @@ export class Distributor extends EventEmitter<DistributorEvents> {
   #openAccess(): void {
     if (this.#stopped()) return;
     this.#access = accessOf(this.options, {
-      actions: () => {},
+      actions: (actions) => this.#gateway?.act(actions),
       notice: (text) => this.emit('notice', text),
     });
     this.#access?.start();

@@ -43,7 +43,7 @@ export async function openGateway(ringPath: string, clients: number): Promise<{ 
     },
     access,
     new Map([[1, native]]),
-    () => undefined,
+    undefined,
   );
   await server.start();
   return {

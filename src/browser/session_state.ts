@@ -70,7 +70,7 @@ type Link = 'off' | 'down' | 'connecting' | 'greeting' | 'ready';
 /** Worth asking again later; any other error ends the subscription. */
 const passing_codes = new Set(['unavailable', 'rate_limited', 'too_many']);
 /** Closed with these: to come back would change nothing. */
-const final_codes = new Set([4001, 4003]);
+const final_codes = new Set([4001, 4003, 4401, 4403]);
 const faults_max = 16;
 
 /** Threads: one. Every call returns what is to be done, in order; deadline() tells when tick() is due. */
@@ -183,7 +183,7 @@ export class SessionState {
     if (final_codes.has(code)) {
       this.#link = 'off';
       this.#host.onError(
-        new GatewayError(code === 4003 ? 'unauthorised' : 'bad_version', `closed (${code})`),
+        new GatewayError(code === 4001 ? 'bad_version' : 'unauthorised', `closed (${code})`),
         undefined,
       );
     }

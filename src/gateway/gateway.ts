@@ -3,13 +3,14 @@ import { EventEmitter } from 'node:events';
 import { isDeepStrictEqual } from 'node:util';
 import type { DirectoryChannel } from '../control/protocol.js';
 import type { NativeGatewayOptions } from '../native.js';
-import type { AccessControl } from './access/access_control.js';
+import type { AccessControl, ConnectRequest, SessionAction } from './access/access_control.js';
+import { AccessDesk } from './access_desk.js';
 import { type GatewayFigures, type GatewayStats, remains, sumFigures } from './figures.js';
 import { admitHttp } from './http/admission.js';
 import type { HttpAsk, Metrics } from './http/context.js';
 import type { GatewayOptions } from './options.js';
 import { portToShare } from './shared_port.js';
-import type { QuestionName } from './worker_messages.js';
+import type { FromWorker, LoginQuestion, QuestionName, RequestQuestion } from './worker_messages.js';
 import { WorkerThread } from './worker_thread.js';
 
 const tell_every_ms = 500;
@@ -46,7 +47,7 @@ interface GatewayEvents {
  * in its "exit" event, without a goodbye that anyone could wait for.
  */
 export class Gateway extends EventEmitter<GatewayEvents> {
-  readonly #threads = new Set<WorkerThread>();
+  readonly #threads = new Map<WorkerThread, AccessDesk>();
   readonly #restarting = new Set<NodeJS.Timeout>();
   /** Of threads that are gone. */
   #past: GatewayFigures = sumFigures([]);
@@ -98,14 +99,22 @@ export class Gateway extends EventEmitter<GatewayEvents> {
     return this.#closing;
   }
 
+  /** What AccessControl wants of open sessions. */
+  act(actions: readonly SessionAction[]): void {
+    for (const [thread, desk] of this.#threads) {
+      const orders = desk.orders(actions);
+      if (orders.length > 0) thread.tell({ type: 'orders', orders });
+    }
+  }
+
   /** Of all threads together; at most half a second old. */
   stats(): GatewayStats {
-    return this.#sum([...this.#threads].map(({ figures }) => figures));
+    return this.#sum([...this.#threads.keys()].map(({ figures }) => figures));
   }
 
   /** The same as of now. */
   async freshStats(): Promise<GatewayStats> {
-    return this.#sum(await Promise.all([...this.#threads].map((thread) => thread.freshFigures())));
+    return this.#sum(await Promise.all([...this.#threads.keys()].map((thread) => thread.freshFigures())));
   }
 
   #sum(figures: GatewayFigures[]): GatewayStats {
@@ -113,12 +122,13 @@ export class Gateway extends EventEmitter<GatewayEvents> {
   }
 
   get #listening(): number {
-    return [...this.#threads].filter(({ listens }) => listens).length;
+    return [...this.#threads.keys()].filter(({ listens }) => listens).length;
   }
 
   async #begin(number: number, port: number): Promise<number> {
     if (this.#closing !== undefined) throw new Error('the gateway was closed while it started');
     const { host, workers, goodbye, tls, windowBytesMax, ...state } = this.options;
+    const desk = new AccessDesk(this.parts.access);
     const thread: WorkerThread = new WorkerThread(
       `gateway-${number}`,
       {
@@ -140,15 +150,17 @@ export class Gateway extends EventEmitter<GatewayEvents> {
         exitReconnectMs: goodbye.reconnectMs,
       },
       {
-        asked: (name, question) => this.#answer(name, question),
+        asked: (name, question) => this.#answer(desk, name, question),
+        told: (message) => told(desk, message),
         died: (error) => {
           this.#threads.delete(thread);
+          desk.close();
           this.#past = sumFigures([this.#past, remains(thread.figures)]);
           this.#died(number, error);
         },
       },
     );
-    this.#threads.add(thread);
+    this.#threads.set(thread, desk);
     try {
       return await thread.listening();
     } catch (error) {
@@ -157,12 +169,18 @@ export class Gateway extends EventEmitter<GatewayEvents> {
     }
   }
 
-  async #answer(name: QuestionName, question: unknown): Promise<unknown> {
+  async #answer(desk: AccessDesk, name: QuestionName, question: unknown): Promise<unknown> {
     switch (name) {
       case 'metrics':
         return { gateway: { ...(await this.freshStats()) }, parts: this.parts.metrics() } satisfies Metrics;
       case 'admit':
         return admitHttp(this.parts.access, question as HttpAsk);
+      case 'connect':
+        return desk.connect(question as ConnectRequest);
+      case 'login':
+        return desk.login(question as LoginQuestion);
+      case 'request':
+        return desk.request(question as RequestQuestion);
     }
   }
 
@@ -187,7 +205,7 @@ export class Gateway extends EventEmitter<GatewayEvents> {
     const directory = this.parts.directory();
     const changed = !isDeepStrictEqual(directory, this.#directory);
     this.#directory = directory;
-    for (const thread of this.#threads) {
+    for (const thread of this.#threads.keys()) {
       if (changed) thread.tell({ type: 'directory', channels: directory });
       thread.tell({ type: 'figures', number: 0 });
     }
@@ -198,18 +216,24 @@ export class Gateway extends EventEmitter<GatewayEvents> {
     for (const timer of this.#restarting) clearTimeout(timer);
     const { reconnectMs, url } = this.options.goodbye;
     const ended = await Promise.all(
-      [...this.#threads].map((thread) => thread.close(reconnectMs, url === '' ? undefined : url, close_ms_max)),
+      [...this.#threads.keys()].map((thread) => thread.close(reconnectMs, url === '' ? undefined : url, close_ms_max)),
     );
     process.removeListener('exit', this.#onExit);
     if (ended.includes(false)) this.#fail(`a thread of the gateway does not end within ${close_ms_max} ms`);
   }
 
   #closeAtExit(): void {
-    for (const thread of this.#threads) thread.askClosed();
-    for (const thread of this.#threads) thread.waitClosed(exit_ms_max);
+    for (const thread of this.#threads.keys()) thread.askClosed();
+    for (const thread of this.#threads.keys()) thread.waitClosed(exit_ms_max);
   }
 
   #fail(message: string): void {
     if (this.listenerCount('error') > 0) this.emit('error', new Error(message));
   }
+}
+
+function told(desk: AccessDesk, message: Extract<FromWorker, { type: 'held' | 'refused' | 'gone' }>): void {
+  if (message.type === 'held') desk.held(message.connection, message.holding);
+  else if (message.type === 'refused') desk.refused(message.connection, message.refusal);
+  else desk.gone(message.connection);
 }

@@ -79,6 +79,7 @@ export const clientMessage = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('change'), id: subscription_id, mode: z.enum(modes).optional(), ...wishes }),
   z.strictObject({ type: z.literal('unsubscribe'), id: subscription_id }),
   z.strictObject({ type: z.literal('count'), id: subscription_id }),
+  z.strictObject({ type: z.literal('renew'), token: z.string().max(token_length_max) }),
   z.strictObject({ type: z.literal('ping'), time: z.number().optional() }),
 ]);
 
@@ -128,7 +129,8 @@ export type GatewayMessage =
     }
   | ({ type: 'counts' | 'unsubscribed'; id: number } & CountsEntry)
   | { type: 'pong'; time?: number }
-  | { type: 'error'; id?: number; code: ErrorCode; message: string; waitMs?: number }
+  | { type: 'renewed' }
+  | { type: 'error'; id?: number; code: ErrorCode; message: string; reason?: string; waitMs?: number }
   | { type: 'definitions'; channel: number; instruments: InstrumentEntry[] }
   | { type: 'session'; channel: number; session: bigint }
   | { type: 'slow'; id: number; did: 'conflated' | 'resnapshot'; sequence: bigint; counts?: CountsEntry }

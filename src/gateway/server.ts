@@ -3,9 +3,11 @@ import { setImmediate as soon } from 'node:timers';
 import { isMainThread } from 'node:worker_threads';
 import type { NativeGateway } from '../native.js';
 import type { HttpRequest, HttpResponse, TemplatedApp, us_socket_context_t } from '../uws.js';
-import { asksForWebSocket, refuseUpgrade, serverSocket, upgrade } from '../uws_socket.js';
+import { asksForWebSocket, handshakeOf, refuseUpgrade, serverSocket, upgrade, upgradeWith } from '../uws_socket.js';
+import type { ConnectRequest } from './access/access_control.js';
+import type { Refusal } from './access/codes.js';
 import type { GatewayFigures } from './figures.js';
-import { sendReply, upgradeReply } from './http/reply.js';
+import { refusalReply, sendReply, upgradeReply } from './http/reply.js';
 import { close_codes, gateway_path, text_bytes_max } from './protocol.js';
 import { type GatewayAccess, type GatewaySession, GatewayState, type GatewayStateOptions } from './session_state.js';
 import { checkTlsFiles, type Tls } from './tls_files.js';
@@ -29,12 +31,17 @@ export interface GatewayServerOptions extends GatewayStateOptions {
   tls: Tls | undefined;
 }
 
-/** Says why an HTTP request may not come in, if it may not. */
-export type RefuseRequest = (request: HttpRequest) => string | undefined;
+/** Who is asked before a socket is opened. Neither function fails. */
+export interface Door {
+  connect(request: ConnectRequest): Promise<{ connection: number } | { refusal: Refusal }>;
+  /** That connection never became a session. */
+  abandoned(connection: number): void;
+}
 
 interface SocketData {
   session: GatewaySession | undefined;
   address: string;
+  connection: number;
 }
 
 /**
@@ -44,7 +51,7 @@ interface SocketData {
 export class GatewayServer {
   readonly #options: GatewayServerOptions;
   readonly #state: GatewayState;
-  readonly #refused: RefuseRequest;
+  readonly #door: Door | undefined;
   readonly #addRoutes: ((app: TemplatedApp) => void) | undefined;
   #app: TemplatedApp | undefined;
   #tick: NodeJS.Timeout | undefined;
@@ -54,16 +61,17 @@ export class GatewayServer {
   #turnMsMax = 0;
   readonly #onExit = () => this.close();
 
+  /** Without a door everyone comes in. */
   constructor(
     options: GatewayServerOptions,
     access: GatewayAccess,
     channels: ReadonlyMap<number, NativeGateway>,
-    refused: RefuseRequest,
+    door: Door | undefined,
     addRoutes?: (app: TemplatedApp) => void,
   ) {
     this.#options = options;
     this.#state = new GatewayState(options, access, channels);
-    this.#refused = refused;
+    this.#door = door;
     this.#addRoutes = addRoutes;
   }
 
@@ -107,7 +115,10 @@ export class GatewayServer {
   /** Sends what there still is, as far as sockets take it, for `ms_max` at most. Before close(). */
   finish(ms_max: number): void {
     if (this.#closed) return;
-    for (const end_ms = performance.now() + ms_max; this.#state.turn() && performance.now() < end_ms; );
+    for (
+      const end_ms = performance.now() + ms_max;
+      this.#state.turn(performance.now()) && performance.now() < end_ms;
+    );
   }
 
   /** Says goodbye and ends every connection. Any number of times. */
@@ -125,7 +136,7 @@ export class GatewayServer {
   #work(): void {
     if (this.#closed) return;
     const begin_ms = performance.now();
-    const worked = this.#state.turn();
+    const worked = this.#state.turn(begin_ms);
     this.#turnMsMax = Math.max(this.#turnMsMax, performance.now() - begin_ms);
     this.onTurn();
     if (this.#closed) return;
@@ -147,15 +158,17 @@ export class GatewayServer {
         const data = socket.getUserData();
         data.session = this.#closed
           ? undefined
-          : this.#state.opened(serverSocket(socket), data.address, performance.now());
-        if (data.session === undefined) socket.end(close_codes.too_many, 'too many clients');
+          : this.#state.opened(serverSocket(socket), data.address, performance.now(), data.connection);
+        if (data.session !== undefined) return;
+        this.#door?.abandoned(data.connection);
+        socket.end(close_codes.too_many, 'too many clients');
       },
       message: (socket, message, isBinary) => {
         const { session } = socket.getUserData();
         if (session === undefined) return;
         // The memory is not ours after this call; the decoder copies.
         const text = isBinary ? undefined : Buffer.from(message).toString('utf8');
-        this.#state.message(session, text, performance.now());
+        this.#state.message(session, text, performance.now(), message.byteLength);
       },
       drain: (socket) => {
         const { session } = socket.getUserData();
@@ -169,19 +182,45 @@ export class GatewayServer {
   }
 
   #upgrade(response: HttpResponse, request: HttpRequest, context: us_socket_context_t): void {
-    if (!asksForWebSocket(request)) {
-      sendReply(response, upgradeReply(), true);
+    const address = Buffer.from(response.getRemoteAddressAsText()).toString('utf8');
+    if (!asksForWebSocket(request)) sendReply(response, upgradeReply(), true);
+    else if (this.#closed) refuseUpgrade(response, '503 Service Unavailable', 'the gateway ends');
+    else if (this.#door === undefined)
+      upgrade(response, request, context, { session: undefined, address, connection: 0 });
+    else void this.#upgradeAsked(this.#door, address, response, request, context);
+  }
+
+  /** The request is gone after the first await, and the response when the client goes. */
+  async #upgradeAsked(
+    door: Door,
+    address: string,
+    response: HttpResponse,
+    request: HttpRequest,
+    context: us_socket_context_t,
+  ): Promise<void> {
+    let gone = false;
+    response.onAborted(() => {
+      gone = true;
+    });
+    const handshake = handshakeOf(request);
+    const answer = await door.connect({
+      address,
+      path: request.getUrl(),
+      query: request.getQuery() ?? '',
+      host: request.getHeader('host'),
+      origin: request.getHeader('origin'),
+      fetchSite: request.getHeader('sec-fetch-site'),
+      authorization: request.getHeader('authorization'),
+      use: 'websocket',
+    });
+    if ('refusal' in answer) {
+      if (!gone) sendReply(response, refusalReply(answer.refusal), true);
       return;
     }
-    const refused = this.#closed ? 'the gateway ends' : this.#refused(request);
-    if (refused !== undefined) {
-      refuseUpgrade(response, this.#closed ? '503 Service Unavailable' : '403 Forbidden', refused);
-      return;
-    }
-    const data: SocketData = {
-      session: undefined,
-      address: Buffer.from(response.getRemoteAddressAsText()).toString('utf8'),
-    };
-    upgrade(response, request, context, data);
+    const { connection } = answer;
+    if (gone || this.#closed) door.abandoned(connection);
+    if (gone) return;
+    if (this.#closed) refuseUpgrade(response, '503 Service Unavailable', 'the gateway ends');
+    else response.cork(() => upgradeWith(response, handshake, context, { session: undefined, address, connection }));
   }
 }

@@ -2,21 +2,21 @@
  * The gateway of one worker without sockets, clocks and threads: sessions, subscriptions, turns, bounds. Sockets, the
  * channel and who may have what are passed in as interfaces, time in ms. docs/gateway.md.
  */
-import type { NativeDefinition, NativeGateway, NativeGatewayCounts, NativeGatewayRequest } from '../native.js';
+import type { NativeGateway, NativeGatewayCounts } from '../native.js';
 import { TokenBucket } from '../recovery/token_bucket.js';
 import type { ServerSocket } from '../uws_socket.js';
+import { closeCode, type Refusal } from './access/codes.js';
 import { type GatewayFigures, noFigures } from './figures.js';
 import { jsonTexts } from './json_frames.js';
+import { SessionPace } from './pace.js';
 import {
   type ChangeMessage,
   type ClientMessage,
   close_codes,
-  type ErrorCode,
   type GatewayMessage,
   gateway_version,
   type HelloMessage,
   type InstrumentEntry,
-  type Mode,
   parseMessage,
   type Selector,
   type SubscribeMessage,
@@ -24,11 +24,32 @@ import {
   textOf,
 } from './protocol.js';
 import { choose, faultOf, isPattern } from './selection.js';
+import {
+  type Asked,
+  type ChannelState,
+  cut,
+  entryOf,
+  type GatewayAccess,
+  GatewaySession,
+  type Grant,
+  type Holding,
+  idOf,
+  type LoginVerdict,
+  type Queued,
+  requestOf,
+  type SessionError,
+  type SubscriptionState,
+} from './session.js';
+import { sessionErrorOf } from './session_errors.js';
+
+export { type GatewayAccess, GatewaySession, type Grant, type LoginVerdict } from './session.js';
 
 const hello_ms_max = 5_000;
 const invalid_max = 16;
 /** Messages that are kept while a token is being checked. */
 const waiting_max = 64;
+/** Requests of one session that wait for their answer; more come only where the main thread stands still. */
+const queue_max = 512;
 /** Sessions that are served before the event loop goes round, and frames of one of them. */
 const sessions_per_turn = 256;
 const frames_per_visit = 4;
@@ -37,25 +58,6 @@ const frame_bytes = 65_536;
 const json_frame_bytes = 24_576;
 const default_levels = 10;
 const default_interval_ms = 100;
-
-/** What somebody may have; made from a login. */
-export interface Grant {
-  /** Undefined: allowed. */
-  refuse(wanted: {
-    channel: number;
-    mode: Mode;
-    instruments: readonly string[] | 'all';
-    levels: number;
-    intervalMs: number;
-  }): { code: ErrorCode; message: string } | undefined;
-}
-
-export interface GatewayAccess {
-  /** Checks a token (undefined: none was given). Answers by RegisteredSession.loggedIn(), at once or later. */
-  login(session: GatewaySession, token: string | undefined): void;
-}
-
-export type LoginVerdict = { grant: Grant } | { code: ErrorCode; message: string };
 
 export interface GatewayStateOptions {
   sessionsMax: number;
@@ -66,61 +68,6 @@ export interface GatewayStateOptions {
   bufferedBytes: number;
   /** Text frames a second of one session, and at once. */
   requestsPerSecond: number;
-}
-
-interface SubscriptionState {
-  readonly id: number;
-  readonly channel: number;
-  mode: Mode;
-  /** Undefined: all. */
-  selectors: readonly Selector[] | undefined;
-  levels: number;
-  intervalMs: number;
-  onSlow: NativeGatewayRequest['onSlow'];
-  /** What the selectors meant last. */
-  chosen: InstrumentEntry[];
-}
-
-/** A frame from a client; `text` undefined: it was no text. `wait_ms`: over the rate by so much. */
-interface Asked {
-  text: string | undefined;
-  wait_ms: number;
-}
-
-/** One socket's state; only GatewayState looks into it. */
-export class GatewaySession {
-  readonly subscriptions = new Map<number, SubscriptionState>();
-  /** By channel: the number under which the native side knows it. */
-  readonly clients = new Map<number, number>();
-  readonly waiting: Asked[] = [];
-  phase: 'new' | 'checking' | 'open' | 'closed' = 'new';
-  grant: Grant | undefined;
-  blocked = false;
-  json = false;
-  invalid = 0;
-
-  constructor(
-    readonly socket: ServerSocket,
-    readonly address: string,
-    readonly opened_ms: number,
-    /** One for each request. */
-    readonly allowance: TokenBucket,
-  ) {}
-}
-
-/** One channel as this worker sees it. */
-interface ChannelState {
-  readonly channel: number;
-  readonly native: NativeGateway;
-  session: bigint;
-  definitionsVersion: number;
-  instruments: InstrumentEntry[];
-  /** The same by number. */
-  exponents: ReadonlyMap<number, InstrumentEntry>;
-}
-
-function entryOf({ instrument, symbol, priceExponent, quantityExponent }: NativeDefinition): InstrumentEntry {
-  return { instrument, symbol, priceExponent, quantityExponent };
 }
 
 /** Who has not logged in yet may not use much memory. */
@@ -134,8 +81,6 @@ function parsedOf(text: string | undefined): ReturnType<typeof parseMessage> {
   return text.length > text_bytes_max ? { fault: `longer than ${text_bytes_max} bytes` } : parseMessage(text);
 }
 
-const cut = (text: string) => (text.length <= 200 ? text : `${text.slice(0, 200)}…`);
-
 /** Threads: one. */
 export class GatewayState {
   readonly counters = noFigures();
@@ -146,6 +91,7 @@ export class GatewayState {
   /** Whose turn comes next. */
   #turn: Iterator<GatewaySession> | undefined;
   readonly #out = new Uint8Array(frame_bytes);
+  #now_ms = 0;
 
   constructor(options: GatewayStateOptions, access: GatewayAccess, channels: ReadonlyMap<number, NativeGateway>) {
     this.#options = options;
@@ -162,7 +108,7 @@ export class GatewayState {
   }
 
   /** Undefined where there are too many: the socket must be closed then. */
-  opened(socket: ServerSocket, address: string, now_ms: number): GatewaySession | undefined {
+  opened(socket: ServerSocket, address: string, now_ms: number, connection = 0): GatewaySession | undefined {
     if (this.#sessions.size >= this.#options.sessionsMax) {
       this.counters.sessionsRefused++;
       return undefined;
@@ -173,6 +119,7 @@ export class GatewayState {
       address,
       now_ms,
       new TokenBucket(requestsPerSecond, requestsPerSecond, now_ms),
+      connection,
     );
     this.#sessions.add(session);
     this.counters.sessionsServed++;
@@ -184,6 +131,8 @@ export class GatewayState {
   closed(session: GatewaySession): void {
     if (session.phase === 'closed') return;
     session.phase = 'closed';
+    session.queue.length = 0;
+    this.#access.closed?.(session);
     for (const subscription of session.subscriptions.values()) this.#settle(this.#countsOf(session, subscription));
     for (const [channel, client] of session.clients) this.#channels.get(channel)?.native.closeClient(client);
     this.counters.subscriptions -= session.subscriptions.size;
@@ -197,11 +146,13 @@ export class GatewayState {
   }
 
   /** A text frame. `text` undefined: it was no text. */
-  message(session: GatewaySession, text: string | undefined, now_ms: number): void {
+  message(session: GatewaySession, text: string | undefined, now_ms: number, bytes = text?.length ?? 0): void {
     if (session.phase === 'closed') return;
+    this.#now_ms = now_ms;
     this.counters.requests++;
-    const asked = { text, wait_ms: this.#takeAllowance(session, now_ms) };
-    if (session.phase !== 'checking') this.#answer(session, asked);
+    const asked = { text, bytes, wait_ms: this.#takeAllowance(session, now_ms) };
+    if (session.phase === 'open') this.#enqueue(session, asked);
+    else if (session.phase === 'new') this.#begin(session, asked);
     else if (hasRoomToWait(session, text)) session.waiting.push(asked);
     else this.#close(session, close_codes.bad_message, 'too many messages before the welcome');
   }
@@ -209,12 +160,16 @@ export class GatewayState {
   /** The answer to GatewayAccess.login(). */
   loggedIn(session: GatewaySession, verdict: LoginVerdict): void {
     if (session.phase !== 'checking') return;
+    if ('refusal' in verdict) {
+      this.end(session, verdict.refusal);
+      return;
+    }
     if ('code' in verdict) {
       this.#error(session, verdict);
       this.#close(session, close_codes.unauthorised, verdict.code);
       return;
     }
-    session.grant = verdict.grant;
+    this.#take(session, verdict.grant);
     session.phase = 'open';
     this.#send(session, {
       type: 'welcome',
@@ -230,7 +185,30 @@ export class GatewayState {
         textBytes: text_bytes_max,
       },
     });
-    for (const asked of session.waiting.splice(0)) this.#answer(session, asked);
+    for (const asked of session.waiting.splice(0)) if (session.phase === 'open') this.#enqueue(session, asked);
+  }
+
+  /** The answer to GatewayAccess.request(): of the first that has none yet. */
+  judged(session: GatewaySession, refusal: Refusal | undefined): void {
+    const queued = session.queue.find(({ judged }) => !judged);
+    if (queued === undefined) return;
+    queued.judged = true;
+    queued.refusal = refusal;
+    this.#answerQueue(session);
+  }
+
+  /** The answer to GatewayAccess.renew(); what changes with it comes by regrant(). */
+  renewed(session: GatewaySession, refusal: Refusal | undefined): void {
+    if (session.phase !== 'open') return;
+    if (refusal === undefined) this.#send(session, { type: 'renewed' });
+    else this.#error(session, sessionErrorOf(refusal));
+  }
+
+  /** Its time is over, or its login was refused. */
+  end(session: GatewaySession, refusal: Refusal): void {
+    if (session.phase === 'closed') return;
+    this.#error(session, sessionErrorOf(refusal));
+    this.#close(session, closeCode(refusal.code), refusal.code);
   }
 
   /** Of a channel, as far as they are defined; empty where there is no such channel. */
@@ -267,12 +245,15 @@ export class GatewayState {
   /** What somebody may have is another: what they have and may no longer have ends. */
   regrant(session: GatewaySession, grant: Grant): void {
     if (session.phase !== 'open') return;
-    session.grant = grant;
+    this.#take(session, grant);
     for (const subscription of [...session.subscriptions.values()]) {
       const refused = this.#refusal(session, subscription);
-      if (refused === undefined) continue;
-      this.#error(session, { id: subscription.id, ...refused });
-      this.#unsubscribe(session, subscription);
+      if (refused === undefined) this.#rechoose(session, subscription);
+      else {
+        this.#error(session, { id: subscription.id, ...refused });
+        this.#unsubscribe(session, subscription);
+        this.#tellHeld(session, subscription.id);
+      }
     }
   }
 
@@ -280,7 +261,8 @@ export class GatewayState {
    * Follows the channels and gives sessions what there is for them; a bounded amount of work. False: there was nothing
    * to do.
    */
-  turn(): boolean {
+  turn(now_ms = this.#now_ms): boolean {
+    this.#now_ms = now_ms;
     let worked = false;
     for (const channel of this.#channels.values()) {
       worked = channel.native.step() || worked;
@@ -319,16 +301,55 @@ export class GatewayState {
     }
   }
 
-  #answer(session: GatewaySession, { text, wait_ms }: Asked): void {
-    if (session.phase === 'closed') return;
-    if (wait_ms > 0) {
-      this.#error(session, { ...idOf(text), code: 'rate_limited', message: 'too many requests', waitMs: wait_ms });
+  /** Before the welcome. */
+  #begin(session: GatewaySession, { bytes, text, wait_ms }: Asked): void {
+    const parsed = parsedOf(text);
+    if (wait_ms > 0) this.#error(session, { code: 'rate_limited', message: 'too many requests', waitMs: wait_ms });
+    else if ('fault' in parsed) this.#invalid(session, parsed.fault);
+    else this.#hello(session, parsed.message, bytes);
+  }
+
+  #enqueue(session: GatewaySession, asked: Asked): void {
+    const { bytes, text, wait_ms } = asked;
+    if (session.queue.length >= queue_max) {
+      this.#close(session, close_codes.bad_message, 'too many requests without an answer');
       return;
     }
-    const parsed = parsedOf(text);
-    if ('fault' in parsed) this.#invalid(session, parsed.fault);
-    else if (session.phase === 'new') this.#hello(session, parsed.message);
-    else this.#handle(session, parsed.message);
+    const parsed = wait_ms > 0 ? { fault: 'too soon' } : parsedOf(text);
+    const judged = this.#access.request === undefined || wait_ms > 0;
+    session.queue.push({ asked, parsed, judged, refusal: undefined });
+    if (!judged) this.#access.request?.(session, bytes, 'message' in parsed ? holdingOf(parsed.message) : undefined);
+    this.#answerQueue(session);
+  }
+
+  /** In the order of their coming, as far as they are judged. */
+  #answerQueue(session: GatewaySession): void {
+    while (session.phase === 'open' && session.queue[0]?.judged === true)
+      this.#answer(session, session.queue.shift() as Queued);
+  }
+
+  #answer(session: GatewaySession, { asked: { text, wait_ms }, parsed, refusal }: Queued): void {
+    if (wait_ms > 0)
+      this.#error(session, { ...idOf(text), code: 'rate_limited', message: 'too many requests', waitMs: wait_ms });
+    else if (refusal !== undefined) this.#error(session, { ...idOf(text), ...sessionErrorOf(refusal) });
+    else if ('fault' in parsed) this.#invalid(session, parsed.fault);
+    else {
+      const { message } = parsed;
+      this.#handle(session, message);
+      if ('id' in message && message.type !== 'count') this.#tellHeld(session, message.id);
+    }
+  }
+
+  /** What the subscription holds now, whatever was asked for. */
+  #tellHeld(session: GatewaySession, id: number): void {
+    const subscription = session.subscriptions.get(id);
+    const count = subscription === undefined ? 0 : (subscription.selectors?.length ?? 1);
+    if (session.phase === 'open') this.#access.held?.(session, { id, count });
+  }
+
+  #take(session: GatewaySession, grant: Grant): void {
+    session.grant = grant;
+    session.pace = SessionPace.of(grant, this.#sentTo(session), this.#now_ms);
   }
 
   #takeAllowance({ allowance }: GatewaySession, now_ms: number): number {
@@ -337,7 +358,7 @@ export class GatewayState {
     return wait_ms;
   }
 
-  #hello(session: GatewaySession, message: ClientMessage): void {
+  #hello(session: GatewaySession, message: ClientMessage, bytes: number): void {
     if (message.type !== 'hello') {
       this.#error(session, { code: 'hello_first', message: 'hello comes first' });
       this.#close(session, close_codes.bad_version, 'hello comes first');
@@ -350,11 +371,12 @@ export class GatewayState {
       return;
     }
     session.json = message.format === 'json';
+    session.client = message.client ?? '';
     session.phase = 'checking';
-    this.#access.login(session, message.token);
+    this.#access.login(session, message.token, bytes, session.client);
   }
 
-  #helloFault({ versions }: HelloMessage): { code: ErrorCode; message: string } | undefined {
+  #helloFault({ versions }: HelloMessage): SessionError | undefined {
     if (versions.includes(gateway_version)) return undefined;
     return { code: 'bad_version', message: `version ${gateway_version} is spoken here` };
   }
@@ -368,6 +390,11 @@ export class GatewayState {
       case 'ping':
         this.#send(session, { type: 'pong', ...(message.time === undefined ? {} : { time: message.time }) });
         break;
+      case 'renew':
+        if (this.#access.renew === undefined)
+          this.#error(session, { code: 'bad_message', message: 'there are no tokens here' });
+        else this.#access.renew(session, message.token);
+        break;
       case 'subscribe':
         this.#subscribe(session, message);
         break;
@@ -376,7 +403,10 @@ export class GatewayState {
     }
   }
 
-  #handleKnown(session: GatewaySession, message: Exclude<ClientMessage, { type: 'hello' | 'ping' | 'subscribe' }>) {
+  #handleKnown(
+    session: GatewaySession,
+    message: Exclude<ClientMessage, { type: 'hello' | 'ping' | 'renew' | 'subscribe' }>,
+  ) {
     const subscription = session.subscriptions.get(message.id);
     if (subscription === undefined) {
       this.#error(session, { id: message.id, code: 'unknown_id', message: 'there is no such subscription' });
@@ -454,11 +484,7 @@ export class GatewayState {
   }
 
   /** Says what the selectors mean now, or why not. */
-  #choose(
-    session: GatewaySession,
-    channel: ChannelState,
-    subscription: SubscriptionState,
-  ): { code: ErrorCode; message: string } | undefined {
+  #choose(session: GatewaySession, channel: ChannelState, subscription: SubscriptionState): SessionError | undefined {
     const { selectors = [], mode } = subscription;
     if (mode === 'exact' && selectors.length > 0)
       return { code: 'bad_message', message: 'exact has the whole channel; choose instruments with filtered' };
@@ -479,13 +505,40 @@ export class GatewayState {
     const { chosen, unknown } = choose(selectors, channel.instruments);
     if (unknown.length > 0)
       return { code: 'unknown_instrument', message: cut(`unknown: ${unknown.slice(0, 10).join(', ')}`) };
-    subscription.chosen = chosen;
+    subscription.chosen = this.#permitted(session, subscription, chosen);
     return undefined;
+  }
+
+  /** Without those that a pattern means and the session may not have; names were asked for one by one. */
+  #permitted(
+    { grant }: GatewaySession,
+    { channel, levels, mode, selectors }: SubscriptionState,
+    entries: readonly InstrumentEntry[],
+  ): InstrumentEntry[] {
+    if (grant?.permits === undefined || selectors?.some(isPattern) !== true) return [...entries];
+    return entries.filter(({ symbol }) => grant.permits?.(channel, mode, levels, symbol));
+  }
+
+  /** What patterns mean under another grant. */
+  #rechoose(session: GatewaySession, subscription: SubscriptionState): void {
+    const channel = this.#channels.get(subscription.channel);
+    const { chosen: before, selectors } = subscription;
+    if (channel === undefined || selectors?.some(isPattern) !== true) return;
+    subscription.chosen = this.#permitted(session, subscription, choose(selectors, channel.instruments).chosen);
+    const same =
+      before.length === subscription.chosen.length &&
+      before.every((one, at) => one.instrument === subscription.chosen[at]?.instrument);
+    if (same) return;
+    channel.native.change(this.#clientOf(session, channel), subscription.id, requestOf(subscription, 0n));
+    this.#acknowledge(session, 'changed', subscription);
   }
 
   #refusal(session: GatewaySession, subscription: SubscriptionState) {
     const { channel, intervalMs, levels, mode, selectors } = subscription;
-    const instruments = selectors === undefined ? 'all' : selectors.map((selector) => this.#nameOf(channel, selector));
+    const instruments =
+      selectors === undefined
+        ? 'all'
+        : selectors.filter((one) => !isPattern(one)).map((selector) => this.#nameOf(channel, selector));
     return session.grant?.refuse({ channel, mode, instruments, levels, intervalMs });
   }
 
@@ -521,6 +574,14 @@ export class GatewayState {
   #countsOf(session: GatewaySession, subscription: SubscriptionState): NativeGatewayCounts | undefined {
     const found = this.#nativeOf(session, subscription);
     return found?.native.counts(found.client, subscription.id);
+  }
+
+  /** Messages in all open subscriptions. */
+  #sentTo(session: GatewaySession): bigint {
+    let sent = 0n;
+    for (const subscription of session.subscriptions.values())
+      sent += this.#countsOf(session, subscription)?.sent ?? 0n;
+    return sent;
   }
 
   /** A subscription has ended: what was left to send it is refused. */
@@ -599,11 +660,12 @@ export class GatewayState {
     for (const subscription of session.subscriptions.values()) {
       if (subscription.channel !== channel.channel) continue;
       const { selectors } = subscription;
-      const { chosen } = selectors === undefined ? { chosen: [...news] } : choose(selectors, news);
+      const chosen =
+        selectors === undefined ? news : this.#permitted(session, subscription, choose(selectors, news).chosen);
       for (const entry of chosen) told.set(entry.instrument, entry);
       if (selectors?.some(isPattern) !== true || chosen.length === 0) continue;
       const known = new Set(subscription.chosen.map(({ instrument }) => instrument));
-      subscription.chosen = choose(selectors, channel.instruments).chosen;
+      subscription.chosen = this.#permitted(session, subscription, choose(selectors, channel.instruments).chosen);
       if (subscription.chosen.every(({ instrument }) => known.has(instrument))) continue;
       channel.native.change(this.#clientOf(session, channel), subscription.id, requestOf(subscription, 0n));
       this.#acknowledge(session, 'changed', subscription);
@@ -635,6 +697,7 @@ export class GatewayState {
         if (bytes > 0) {
           sent = true;
           this.#sendData(session, out.subarray(0, bytes), exponents ?? new Map());
+          session.pace?.went(session.pace.countsMessages ? this.#sentTo(session) : 0n, this.#now_ms);
         }
         const flags = Math.floor(composed / 2 ** 32);
         if ((flags & 2) !== 0 && !this.#tellSlow(session, native)) return sent;
@@ -659,7 +722,7 @@ export class GatewayState {
   }
 
   #hasRoom(session: GatewaySession): boolean {
-    if (session.phase !== 'open') return false;
+    if (session.phase !== 'open' || session.pace?.mayGo(this.#now_ms) === false) return false;
     if (!session.blocked) session.blocked = session.socket.buffered() > this.#options.bufferedBytes;
     else if (session.socket.buffered() === 0) session.blocked = false;
     return !session.blocked;
@@ -707,7 +770,7 @@ export class GatewayState {
       this.#close(session, close_codes.bad_message, 'bad message');
   }
 
-  #error(session: GatewaySession, error: { id?: number; code: ErrorCode; message: string; waitMs?: number }): void {
+  #error(session: GatewaySession, error: SessionError & { id?: number }): void {
     this.counters.errors[error.code] = (this.counters.errors[error.code] ?? 0) + 1;
     this.#send(session, { type: 'error', ...error });
   }
@@ -723,20 +786,10 @@ export class GatewayState {
   }
 }
 
-/** The number of a request that is not looked at any further. */
-function idOf(text: string | undefined): { id?: number } {
-  const [, digits] = /"id"\s*:\s*(\d{1,5})\b/.exec(text?.slice(0, 1_024) ?? '') ?? [];
-  return digits === undefined ? {} : { id: Number(digits) };
-}
-
-function requestOf(subscription: SubscriptionState, resume: bigint): NativeGatewayRequest {
-  const { chosen, intervalMs, levels, mode, onSlow, selectors } = subscription;
-  return {
-    mode: mode === 'bbo' ? 'depth' : mode,
-    instruments: selectors === undefined ? null : Uint32Array.from(chosen, ({ instrument }) => instrument),
-    levels: mode === 'bbo' ? 1 : levels,
-    intervalMs,
-    onSlow,
-    resume,
-  };
+/** What a request would have its subscription hold; undefined: what it holds already. */
+function holdingOf(message: ClientMessage): Holding | undefined {
+  if (message.type === 'subscribe') return { id: message.id, count: message.instruments?.length ?? 1 };
+  if (message.type === 'change' && message.instruments !== undefined)
+    return { id: message.id, count: message.instruments.length };
+  return undefined;
 }

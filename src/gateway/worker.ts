@@ -7,6 +7,8 @@ import type { RouteContext } from './http/context.js';
 import { addRoutes } from './http/routes.js';
 import { MainLink } from './main_link.js';
 import { GatewayServer } from './server.js';
+import type { GatewayState } from './session_state.js';
+import { WorkerAccess } from './worker_access.js';
 import { exit_asked, exit_done, type ToWorker, type WorkerPlan } from './worker_messages.js';
 
 /** What was published before the end still goes out, if it is soon. */
@@ -29,13 +31,8 @@ const context: RouteContext = {
   health: () => ({ status: closing ? 'ending' : 'ok', channels: server.state.health() }),
   admit: (ask) => main.ask('admit', ask),
 };
-const server = new GatewayServer(
-  plan.server,
-  { login: (session) => server.state.loggedIn(session, { grant: { refuse: () => undefined } }) },
-  natives,
-  () => undefined,
-  (app) => addRoutes(app, context),
-);
+const access: WorkerAccess = new WorkerAccess(main, (): GatewayState => server.state);
+const server: GatewayServer = new GatewayServer(plan.server, access, natives, access, (app) => addRoutes(app, context));
 
 /** The server first: it uses the channels. What is left of the event loop then ends by itself. */
 function close(reconnectMs: number, url: string | undefined): GatewayFigures {
@@ -54,6 +51,9 @@ function onMessage(message: ToWorker): void {
       break;
     case 'answer':
       main.answered(message.number, message.answer);
+      break;
+    case 'orders':
+      access.obey(message.orders);
       break;
     case 'figures':
       main.tell({ type: 'figures', number: message.number, figures: server.figures });

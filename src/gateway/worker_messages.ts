@@ -1,9 +1,13 @@
 /** What the gateway's main thread and its workers tell each other. Plain data. */
 import type { DirectoryChannel } from '../control/protocol.js';
 import type { NativeGatewayOptions } from '../native.js';
+import type { ConnectRequest } from './access/access_control.js';
+import type { Refusal } from './access/codes.js';
+import type { Entitlements } from './access/entitlements.js';
 import type { GatewayFigures } from './figures.js';
 import type { Admission, HttpAsk, Metrics } from './http/context.js';
 import type { GatewayServerOptions } from './server.js';
+import type { Holding } from './session.js';
 
 /** workerData. */
 export interface WorkerPlan {
@@ -25,18 +29,45 @@ export const exit_done = 2;
 export interface Questions {
   metrics: { question: undefined; answer: Metrics };
   admit: { question: HttpAsk; answer: Admission };
+  /** `connection`: its number from now on. */
+  connect: { question: ConnectRequest; answer: { connection: number } | { refusal: Refusal } };
+  login: { question: LoginQuestion; answer: { entitlements: Entitlements } | { refusal: Refusal } };
+  request: { question: RequestQuestion; answer: Refusal | undefined };
 }
+
+export interface LoginQuestion {
+  connection: number;
+  /** Undefined: that of the header, or none. */
+  token: string | undefined;
+  bytes: number;
+}
+
+export interface RequestQuestion {
+  connection: number;
+  bytes: number;
+  holds: Holding | undefined;
+}
+
+/** What AccessControl wants of an open session. */
+export type SessionOrder =
+  | { connection: number; act: 'close'; refusal: Refusal }
+  | { connection: number; act: 'change'; entitlements: Entitlements };
+
 export type QuestionName = keyof Questions;
 
 export type ToWorker =
   | { type: 'directory'; channels: DirectoryChannel[] }
   | { type: 'answer'; number: number; answer: unknown }
+  | { type: 'orders'; orders: SessionOrder[] }
   | { type: 'figures'; number: number }
   | { type: 'close'; reconnectMs: number; url: string | undefined };
 
 export type FromWorker =
   | { type: 'listening'; port: number }
   | { type: 'failed'; message: string }
+  | { type: 'held'; connection: number; holding: Holding }
+  | { type: 'refused'; connection: number; refusal: Refusal }
+  | { type: 'gone'; connection: number }
   | { type: 'ask'; number: number; name: QuestionName; question: unknown }
   /** `number`: of the request; 0: unasked. */
   | { type: 'figures'; number: number; figures: GatewayFigures }

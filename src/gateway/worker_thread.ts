@@ -18,6 +18,8 @@ const answer_ms_max = 2_000;
 export interface ThreadEvents {
   /** An answer, which must not reject. */
   asked: (name: QuestionName, question: unknown) => Promise<unknown>;
+  /** Without an answer: see AccessDesk. */
+  told: (message: Extract<FromWorker, { type: 'held' | 'refused' | 'gone' }>) => void;
   /** It was listening, and ended without having been told to. Once. */
   died: (error: Error) => void;
 }
@@ -142,6 +144,9 @@ export class WorkerThread {
       case 'closed':
         this.#closed = true;
         this.figures = message.figures;
+        break;
+      default:
+        this.events.told(message);
     }
   }
 

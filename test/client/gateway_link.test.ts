@@ -54,7 +54,7 @@ t.test('goesWhereAGatewayThatEndsSendsIt', async (t) => {
     { ...serverOptions, levels: 10 },
     access,
     new Map([[distributor.options.channel, native]]),
-    () => undefined,
+    undefined,
   );
   t.teardown(() => second.close());
   await second.start();

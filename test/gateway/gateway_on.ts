@@ -65,7 +65,7 @@ export async function gatewayOn(
     },
     access,
     new Map([[channel, native]]),
-    () => undefined,
+    undefined,
     addRoutes,
   );
   t.teardown(() => {

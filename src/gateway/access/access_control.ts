@@ -203,6 +203,20 @@ export class AccessControl {
     return { refusal };
   }
 
+  /** More of a subscription whose entitlement was looked at elsewhere; unsubscribe() gives it back. */
+  count(connection: Connection, more: number): Refusal | undefined {
+    const state = connection as State;
+    const refusal = state.ended ?? this.limits.subscribe(state.accounts, more);
+    if (refusal !== undefined) this.#refused(refusal, state.address, state.principal);
+    return refusal;
+  }
+
+  /** A request that a worker refused by the same entitlements: for the counters and the audit log. */
+  refusedElsewhere(connection: Connection, refusal: Refusal): void {
+    const state = connection as State;
+    this.#refused(refusal, state.address, state.principal);
+  }
+
   unsubscribe(connection: Connection, count: number): void {
     if ((connection as State).open) this.limits.unsubscribe((connection as State).accounts, count);
   }
