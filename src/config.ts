@@ -123,6 +123,21 @@ function checkLines({ lineA, lineB }: Lines, context: z.RefinementCtx): void {
     });
 }
 
+interface Guarded {
+  access: { tokens: string; jwt: object | null; insecure: boolean };
+  recovery: { token: string; udpPort: number };
+}
+
+/** Nothing may give what access refuses. */
+function checkAccess({ access, recovery }: Guarded, context: z.RefinementCtx): void {
+  if (access.tokens === '' && access.jwt === null) return;
+  const fault = (key: string, message: string) =>
+    context.addIssue({ code: 'custom', path: ['recovery', key], message });
+  if (recovery.token !== '') fault('token', 'expected nothing, since access says who may come in');
+  if (recovery.udpPort !== 0 && !access.insecure)
+    fault('udpPort', 'expected 0, since re-requests by UDP carry no token (access.insecure gives them to all)');
+}
+
 /** Options of the simulated exchange; `simulate` writes its flow to a file. */
 export const simulateOptions = z.strictObject({
   seed: unsigned64().default(1n).describe('same seed, same bytes'),
@@ -193,6 +208,7 @@ export const serveOptions = z
   .superRefine((options, context) => {
     checkLines(options, context);
     for (const fault of ingestFaults(options)) context.addIssue({ code: 'custom', ...fault });
+    checkAccess(options, context);
     if (options.waitSubscribers > 0 && options.control === null)
       context.addIssue({
         code: 'custom',

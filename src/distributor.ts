@@ -7,7 +7,7 @@ import { ControlServer } from './control/server.js';
 import type { DepthColumns } from './depth_columns.js';
 import { DepthReader } from './depth_reader.js';
 import { type SourceEnd, sourceEnd } from './distributor_end.js';
-import { accessOf, gatewayOf } from './distributor_gateway.js';
+import { accessOf, asksForLogin, gatewayOf } from './distributor_gateway.js';
 import type { AccessService } from './gateway/access/access_service.js';
 import type { GatewayStats } from './gateway/figures.js';
 import type { Gateway } from './gateway/gateway.js';
@@ -312,10 +312,16 @@ export class Distributor extends EventEmitter<DistributorEvents> {
   #openAccess(): void {
     if (this.#stopped()) return;
     this.#access = accessOf(this.options, {
-      actions: (actions) => this.#gateway?.act(actions),
+      actions: (actions) => {
+        this.#gateway?.act(actions);
+        this.#recovery.act(actions);
+      },
       notice: (text) => this.emit('notice', text),
     });
     this.#access?.start();
+    if (this.#access === undefined || !asksForLogin(this.options)) return;
+    const nameOf = (instrument: number) => this.instrument(instrument)?.name;
+    this.#recovery.setGuard({ control: this.#access.control, channel: this.options.channel, nameOf });
   }
 
   async #openGateway(publisher: NativePublisher): Promise<void> {

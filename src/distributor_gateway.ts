@@ -1,10 +1,11 @@
 /** The gateway of one distributor: its channel, its directory, its figures, and who may come in. */
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { ServeOptions } from './config.js';
+import { ConfigError, type ServeOptions } from './config.js';
 import type { DirectoryChannel } from './control/protocol.js';
 import type { DistributorStats } from './distributor.js';
 import { AccessService, type AccessServiceEvents } from './gateway/access/access_service.js';
+import { listeningFault } from './gateway/access/listening.js';
 import { Gateway } from './gateway/gateway.js';
 import { accessParts, distributorParts } from './gateway/http/parts.js';
 import type { NativePublisher } from './native.js';
@@ -13,11 +14,26 @@ import { nativeLimits } from './native_limits.js';
 /** src/ and dist/ stand side by side; the page is always built. */
 const page_folder = fileURLToPath(new URL('../dist/page', import.meta.url));
 
-/** Undefined where nobody asks. Throws ConfigError or TokenFileError. */
-export function accessOf({ access, gateway }: ServeOptions, events: AccessServiceEvents): AccessService | undefined {
-  if (gateway.port === null) return undefined;
-  const { host, tls } = gateway;
-  return new AccessService(access, { host, tls: tls.keyFile !== '' }, events);
+/** Clients must log in, at the recovery service too. */
+export function asksForLogin({ access }: ServeOptions): boolean {
+  return access.tokens !== '' || access.jwt !== null;
+}
+
+/** One for gateway and recovery service; undefined where neither asks. Throws ConfigError or TokenFileError. */
+export function accessOf(options: ServeOptions, events: AccessServiceEvents): AccessService | undefined {
+  const { access, control, gateway } = options;
+  const guarded = control !== null && asksForLogin(options) ? new URL(control).hostname : undefined;
+  if (gateway.port === null && guarded === undefined) return undefined;
+  // The control service speaks no TLS: tokens would travel in the clear.
+  const fault =
+    guarded === undefined
+      ? undefined
+      : listeningFault({ host: guarded, tls: false, auth: true, insecure: access.insecure });
+  if (fault !== undefined) throw new ConfigError(`control: ${fault}`);
+  const place =
+    gateway.port === null ? { host: '127.0.0.1', tls: false } : { host: gateway.host, tls: gateway.tls.keyFile !== '' };
+  const hosts = guarded === undefined ? access.hosts : [...access.hosts, guarded];
+  return new AccessService({ ...access, hosts }, place, events);
 }
 
 export interface GatewaySources {

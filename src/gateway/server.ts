@@ -6,6 +6,7 @@ import type { HttpRequest, HttpResponse, TemplatedApp, us_socket_context_t } fro
 import { asksForWebSocket, handshakeOf, refuseUpgrade, serverSocket, upgrade, upgradeWith } from '../uws_socket.js';
 import type { ConnectRequest } from './access/access_control.js';
 import type { Refusal } from './access/codes.js';
+import { connectRequestOf } from './access/connect_request.js';
 import type { GatewayFigures } from './figures.js';
 import { refusalReply, sendReply, upgradeReply } from './http/reply.js';
 import { close_codes, gateway_path, text_bytes_max } from './protocol.js';
@@ -203,16 +204,7 @@ export class GatewayServer {
       gone = true;
     });
     const handshake = handshakeOf(request);
-    const answer = await door.connect({
-      address,
-      path: request.getUrl(),
-      query: request.getQuery() ?? '',
-      host: request.getHeader('host'),
-      origin: request.getHeader('origin'),
-      fetchSite: request.getHeader('sec-fetch-site'),
-      authorization: request.getHeader('authorization'),
-      use: 'websocket',
-    });
+    const answer = await door.connect(connectRequestOf(response, request, 'websocket'));
     if ('refusal' in answer) {
       if (!gone) sendReply(response, refusalReply(answer.refusal), true);
       return;

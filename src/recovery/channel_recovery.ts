@@ -1,8 +1,10 @@
 /** All the ways back that one channel offers: replica, recovery service, re-requests by UDP. */
 import { join } from 'node:path';
 import type { RecoveryServiceOptions, SnapshotOptions } from '../config_recovery.js';
+import type { SessionAction } from '../gateway/access/access_control.js';
 import { addon, type NativeLimits, type NativePublisher, type NativeRecovery } from '../native.js';
 import { CounterReader } from '../rates.js';
+import type { RecoveryGuard } from './guard.js';
 import { recovery_path } from './protocol.js';
 import { RerequestServer } from './rerequest_server.js';
 import type { RerequestCounters } from './rerequest_state.js';
@@ -51,6 +53,16 @@ export class ChannelRecovery {
   constructor(options: ChannelRecoveryOptions, served: boolean) {
     this.#options = options;
     this.#service = served && options.recovery.enabled ? new RecoveryService() : undefined;
+  }
+
+  /** Before the control service listens: who asks must be let in. */
+  setGuard(guard: RecoveryGuard): void {
+    if (this.#service !== undefined) this.#service.guard = guard;
+  }
+
+  /** Logins of the guard's that have ended. */
+  act(actions: readonly SessionAction[]): void {
+    this.#service?.act(actions);
   }
 
   /** For ControlServer; before it listens. */

@@ -1,9 +1,14 @@
 /** The recovery service on a WebSocket: sockets and timers around RecoveryState. docs/recovery.md, "Recovery service". */
 import { setImmediate as soon } from 'node:timers';
 import type { AddRoutes } from '../control/server.js';
+import type { Connection, SessionAction } from '../gateway/access/access_control.js';
+import { connectRequestOf } from '../gateway/access/connect_request.js';
+import type { Credential } from '../gateway/access/credentials.js';
+import { refusalReply, sendReply } from '../gateway/http/reply.js';
 import type { NativeSnapshot } from '../native.js';
 import type { HttpRequest, HttpResponse, us_socket_context_t, WebSocket } from '../uws.js';
 import { refuseUpgrade, serverSocket, upgrade } from '../uws_socket.js';
+import { GuardedSocket, type RecoveryGuard } from './guard.js';
 import { close_codes, frame_bytes_max, recovery_path, text_bytes_max } from './protocol.js';
 import {
   type ArchiveSource,
@@ -22,6 +27,9 @@ const backpressure_max = socket_buffered_max + 4 * frame_bytes_max;
 
 interface SocketData {
   client: RecoveryClient | undefined;
+  /** Where there is a guard: who it let in, and with what. */
+  visitor: { connection: Connection; credential: Credential | undefined } | undefined;
+  guarded: GuardedSocket | undefined;
 }
 
 /**
@@ -29,6 +37,9 @@ interface SocketData {
  * which the event loop goes round.
  */
 export class RecoveryService {
+  /** Before the server listens; undefined: everyone comes in. */
+  guard: RecoveryGuard | undefined;
+  readonly #guarded = new Map<number, GuardedSocket>();
   #state: RecoveryState | undefined;
   #timer: NodeJS.Timeout | undefined;
   #pumping = false;
@@ -67,12 +78,12 @@ export class RecoveryService {
       upgrade: (response, request, context) => this.#upgrade(response, request, context, refused(request)),
       open: (socket) => this.#opened(socket),
       message: (socket, message, isBinary) => {
-        const { client } = socket.getUserData();
+        const { client, guarded } = socket.getUserData();
         if (client === undefined) return;
         // The memory is not ours after this call; the decoder copies.
         const text = isBinary ? undefined : Buffer.from(message).toString('utf8');
-        this.#state?.message(client, text, performance.now());
-        this.#pump();
+        if (guarded === undefined) this.#message(client, text);
+        else guarded.message(text, message.byteLength);
       },
       drain: (socket) => {
         const { client } = socket.getUserData();
@@ -81,8 +92,12 @@ export class RecoveryService {
         this.#pump();
       },
       close: (socket) => {
-        const { client } = socket.getUserData();
+        const { client, guarded, visitor } = socket.getUserData();
         if (client !== undefined) this.#state?.closed(client);
+        if (guarded !== undefined) {
+          this.#guarded.delete(guarded.connection.id);
+          guarded.closed();
+        } else if (visitor !== undefined) this.guard?.control.close(visitor.connection);
       },
     });
   };
@@ -101,10 +116,30 @@ export class RecoveryService {
     clearTimeout(this.#pumpTimer);
   }
 
+  /** Logins that have ended. What was narrowed is refused at the next request. */
+  act(actions: readonly SessionAction[]): void {
+    for (const action of actions)
+      if (action.act === 'close') this.#guarded.get(action.connection.id)?.end(action.refusal);
+  }
+
+  #message(client: RecoveryClient, text: string | undefined): void {
+    this.#state?.message(client, text, performance.now());
+    this.#pump();
+  }
+
   #opened(socket: WebSocket<SocketData>): void {
     const data = socket.getUserData();
-    data.client = this.#closed ? undefined : this.#state?.opened(serverSocket(socket), performance.now());
-    if (data.client === undefined) socket.end(close_codes.too_many, 'too many clients');
+    const ours = serverSocket(socket);
+    const client = this.#closed ? undefined : this.#state?.opened(ours, performance.now());
+    data.client = client;
+    if (client === undefined) socket.end(close_codes.too_many, 'too many clients');
+    else if (data.visitor !== undefined && this.guard !== undefined) {
+      const { connection, credential } = data.visitor;
+      data.guarded = new GuardedSocket(this.guard, connection, credential, ours, (text) => {
+        this.#message(client, text);
+      });
+      this.#guarded.set(connection.id, data.guarded);
+    }
   }
 
   /** Goes on until there is nothing to do, letting the event loop round between turns. */
@@ -135,6 +170,19 @@ export class RecoveryService {
     if (refused !== undefined) refuseUpgrade(response, '403 Forbidden', refused);
     else if (this.#state === undefined || this.#closed)
       refuseUpgrade(response, '503 Service Unavailable', 'the service is not ready yet');
-    else upgrade<SocketData>(response, request, context, { client: undefined });
+    else if (this.guard === undefined)
+      upgrade<SocketData>(response, request, context, { client: undefined, visitor: undefined, guarded: undefined });
+    else this.#upgradeGuarded(this.guard, response, request, context);
+  }
+
+  #upgradeGuarded(
+    { control }: RecoveryGuard,
+    response: HttpResponse,
+    request: HttpRequest,
+    context: us_socket_context_t,
+  ): void {
+    const opened = control.connect(connectRequestOf(response, request, 'websocket'));
+    if ('refusal' in opened) sendReply(response, refusalReply(opened.refusal), true);
+    else upgrade<SocketData>(response, request, context, { client: undefined, visitor: opened, guarded: undefined });
   }
 }
