@@ -56,8 +56,10 @@ t.test('publisherPushArrivesWhole', async (t) => {
     '20000',
     '--rate',
     '100000',
+    '--idle-events',
+    '20',
   );
-  t.match(result, { complete: 'yes', unexpected: 0 });
+  t.match(result, { complete: 'yes', unexpected: 0, commit_timed: 20 });
   t.ok(Number(result.push_ns) > 0 && Number(result.full_ns) > 0);
 });
 
