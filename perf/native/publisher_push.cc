@@ -104,7 +104,7 @@ struct Timed {
 // One event each time one is due; half a second of pushes, then half a second of the loop without them, so that both
 // meet the same machine.
 void push_at_rate(engine::Publisher& publisher, std::uint64_t events, double rate, Timed& timed) {
-  constexpr std::uint64_t slice = 500'000;
+  const std::uint64_t slice = std::min<std::uint64_t>(500'000, events);
   const std::int64_t start_ns = io::monotonic_ns();
   std::uint64_t number = publisher.next();
   for (std::uint64_t index = 0; index < 2 * events; ++index) {
