@@ -6,7 +6,7 @@ import type { NativeGateway, NativeGatewayCounts } from '../native.js';
 import { TokenBucket } from '../recovery/token_bucket.js';
 import type { ServerSocket } from '../uws_socket.js';
 import { closeCode, type Refusal } from './access/codes.js';
-import { type GatewayFigures, noFigures } from './figures.js';
+import { type GatewayFigures, type GatewaySessionInfo, noFigures } from './figures.js';
 import { jsonTexts } from './json_frames.js';
 import { SessionPace } from './pace.js';
 import {
@@ -217,6 +217,18 @@ export class GatewayState {
 
   health(): { channel: number; ready: boolean }[] {
     return [...this.#channels.values()].map(({ channel, native }) => ({ channel, ready: native.state().ready }));
+  }
+
+  /** Those of now, in the order of their coming; `login` is not known here. */
+  sessions(): GatewaySessionInfo[] {
+    return [...this.#sessions].map(({ address, client, connection, socket, subscriptions }) => ({
+      connection,
+      address,
+      client,
+      login: '',
+      subscriptions: [...subscriptions.values()].map(({ channel, id, mode }) => ({ id, channel, mode })),
+      bufferedBytes: socket.buffered(),
+    }));
   }
 
   /** Everything that is counted; looks at every subscription. */
