@@ -153,7 +153,11 @@ function contrast(one: string, other: string): number {
 }
 
 t.test('fitsAPhoneInDarkAndLight', { skip }, async (t) => {
-  const { url } = await live(t, 242);
+  const { page: desk, url } = await live(t, 242);
+  for (const width of [1600, 1200, 1199, 760, 759, 320]) {
+    await desk.setViewportSize({ width, height: 700 });
+    t.equal(await desk.evaluate('document.documentElement.scrollWidth'), width, 'nothing lies beyond the edge');
+  }
   const grounds = new Set<string>();
   for (const colorScheme of ['dark', 'light'] as const) {
     const { faults, page } = await openPage(t, url, {
