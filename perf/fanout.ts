@@ -28,6 +28,8 @@ const help = `perf fanout [--option value]…
 const server_file = fileURLToPath(new URL('./fanout/server_process.js', import.meta.url));
 const clock_ticks_per_second = 100;
 const warm_ms = 700;
+/** What has gathered while they connected has to be sent first. */
+const warm_ms_per_client = 2;
 const trials_max = 6;
 /** Of a message: a datagram of the wire, so long, with one book message in it. */
 const message_bytes = 200;
@@ -68,7 +70,7 @@ function cpuSeconds(pid: number): number {
 async function measure(port: number, pid: number, settings: Settings, requests: string): Promise<Turn> {
   const load = await Load.open(port, [{ clients: settings.clients }], requests, isTwoCores ? 1 : -1);
   try {
-    await wait(warm_ms);
+    await wait(warm_ms + warm_ms_per_client * settings.clients);
     await load.mark();
     const before = cpuSeconds(pid);
     await wait(settings.seconds * 1_000);

@@ -23,10 +23,13 @@ serveTask<GatewayTask>(async (task, tell, stopped) => {
     rate: task.rate,
     simulate: { symbols: task.symbols, liveOrders: task.liveOrders },
     limits: { orders: 2 * task.liveOrders + 65_536, instruments: task.symbols + 24, prefault: true },
-    ring: { bytes: '64MiB' },
+    // About two seconds of this feed.
+    ring: { bytes: '16MiB' },
     wait: task.wait,
     core: task.core,
     gateway: { port: 0, workers: task.workers },
+    // All clients come from one address here.
+    access: { limits: { perAddress: { connectionsMax: 10_000, requestsPerSecond: 100_000, requestsBurst: 100_000 } } },
   });
   await distributor.start();
   tell({ gateway: Number(new URL(distributor.gateway ?? '').port) });

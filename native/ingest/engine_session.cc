@@ -126,11 +126,9 @@ void EngineSession::take_login(const frames::Login& login) {
   state_ = State::verify;
 }
 
-void EngineSession::accept(std::int64_t now_ns, std::uint64_t safe) {
+void EngineSession::accept(std::int64_t now_ns) {
   if (state_ != State::verify) return;
-  const std::uint64_t next = std::min(safe + 1, input_.next());
-  if (oldest_ > next) {
-    expected_ = next;
+  if (oldest_ > input_.next()) {
     return refuse(Refusal::events_unavailable, "the engine can give none before event " + number(oldest_));
   }
   const std::vector<std::uint8_t> rest(buffer_.begin() + static_cast<std::ptrdiff_t>(begin_),
@@ -143,8 +141,9 @@ void EngineSession::accept(std::int64_t now_ns, std::uint64_t safe) {
   state_ = State::streaming;
   heard_ns_ = told_ns_ = now_ns;
   const auto ms = [](std::int64_t ns) { return static_cast<std::uint32_t>(ns / 1'000'000); };
-  output_.login_accepted({channel_.acknowledge, channel_.channel, channel_.session, next, limits_.frame_bytes_max,
-                          limits_.batch_events_max, ms(limits_.heartbeat_ns), ms(limits_.idle_ns)});
+  output_.login_accepted({channel_.acknowledge, channel_.channel, channel_.session, input_.next(),
+                          limits_.frame_bytes_max, limits_.batch_events_max, ms(limits_.heartbeat_ns),
+                          ms(limits_.idle_ns)});
 }
 
 void EngineSession::take_batch(const frames::Batch& batch) {
@@ -189,7 +188,8 @@ void EngineSession::refuse(Refusal code, const std::string& detail) {
   refusal_ = code;
   detail_ = detail;
   // Who has not logged in learns nothing of the channel.
-  output_.refused(code, accepted_ ? input_.next() : expected_, detail);
+  const bool known = accepted_ || code == Refusal::events_unavailable;
+  output_.refused(code, known ? input_.next() : 0, detail);
 }
 
 void EngineSession::tick(std::int64_t now_ns) {

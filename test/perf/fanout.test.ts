@@ -26,7 +26,7 @@ t.test('fanoutDeliversFromEverySystem', async (t) => {
 
 t.test('gatewayClientsAreServedWhileSomeStopReading', async (t) => {
   const small = ['--exact', '1', '--bbo', '1', '--depth', '2', '--silent', '0,0,1', '--rate', '5000'];
-  const feed = ['--symbols', '5', '--live-orders', '200', '--wait', 'park', '--port', '28508'];
+  const feed = ['--symbols', '5', '--live-orders', '200', '--instruments', '3', '--wait', 'park', '--port', '28508'];
   const result = await perf('gateway_clients', ...small, ...feed, '--rounds', '1', '--phase-ms', '400');
   t.match(result, { exact_reading_before: 1, depth_reading_before: 2, depth_reading_after: 1 });
   for (const name of ['exact', 'bbo', 'depth']) t.ok(Number(result[`${name}_messages_per_second_after`]) > 0, name);
