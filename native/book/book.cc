@@ -27,9 +27,11 @@ BookLimits checked(BookLimits limits) {
 
 const char* name_of(ApplyResult result) {
   constexpr const char* names[apply_results] = {
-      "applied",          "not_book_affecting", "unknown_order",     "duplicate_order", "over_execution",
-      "invalid_quantity", "invalid_side",       "wrong_instrument",  "wrong_price",     "unknown_instrument",
-      "order_limit",      "level_limit",        "quantity_overflow", "unknown_kind"};
+      "applied",           "not_book_affecting", "unknown_order", "duplicate_order",
+      "over_execution",    "invalid_quantity",   "invalid_side",  "wrong_instrument",
+      "wrong_price",       "unknown_instrument", "order_limit",   "level_limit",
+      "quantity_overflow", "unknown_kind",       "off_tick",      "price_out_of_range",
+      "delisted",          "instrument_limit"};
   return names[static_cast<std::size_t>(result)];
 }
 

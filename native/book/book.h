@@ -39,8 +39,13 @@ enum class ApplyResult : std::uint8_t {
   level_limit,
   quantity_overflow,
   unknown_kind,
+  // What a publisher's input is refused for besides; no book says these.
+  off_tick,
+  price_out_of_range,
+  delisted,
+  instrument_limit,
 };
-constexpr std::size_t apply_results = 14;
+constexpr std::size_t apply_results = 18;
 constexpr std::size_t refusals_from =
     static_cast<std::size_t>(ApplyResult::unknown_order);  // what comes before is none
 const char* name_of(ApplyResult result);

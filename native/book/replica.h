@@ -68,6 +68,9 @@ struct DefinitionRecord {
   std::int8_t quantity_exponent = 0;
   std::uint32_t source_code = 0;
   std::uint32_t lot_size = 0;
+  std::uint32_t price_increment = 0;
+  std::int64_t price_low = 0;
+  std::int64_t price_high = 0;
   std::vector<std::uint8_t> attributes;
 
   bool operator==(const DefinitionRecord&) const = default;

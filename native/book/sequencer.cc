@@ -8,17 +8,41 @@ namespace depthcast::book {
 using ingest::InputEvent;
 using ingest::InputKind;
 
-Sequencer::Sequencer(Book& book, MessageSink& sink, std::uint64_t first_sequence)
+namespace {
+
+// Quantities are unsigned; what a source would write for a negative one is beyond all that there can be.
+bool is_negative(std::uint64_t quantity) { return static_cast<std::int64_t>(quantity) < 0; }
+
+}  // namespace
+
+void ValidationPolicy::pass_on(ApplyResult reason) {
+  switch (reason) {
+    case ApplyResult::unknown_order:
+    case ApplyResult::duplicate_order:
+    case ApplyResult::over_execution:
+    case ApplyResult::invalid_quantity:
+    case ApplyResult::invalid_side:
+    case ApplyResult::wrong_instrument:
+    case ApplyResult::unknown_instrument:
+    case ApplyResult::off_tick:
+    case ApplyResult::price_out_of_range:
+    case ApplyResult::delisted: passed_ |= 1U << static_cast<unsigned>(reason); return;
+    default: throw std::invalid_argument(std::string(name_of(reason)) + " cannot be passed on");
+  }
+}
+
+Sequencer::Sequencer(Book& book, MessageSink& sink, std::uint64_t first_sequence, const ValidationPolicy& policy)
     : book_(book),
       sink_(sink),
       next_sequence_(first_sequence),
       by_source_code_(source_codes_max, no_instrument),
-      records_(std::size_t{book.limits().instruments_max} + 1) {
+      records_(std::size_t{book.limits().instruments_max} + 1),
+      policy_(policy) {
   by_source_code_[0] = channel_instrument;
 }
 
-Sequencer::Sequencer(Book& book, MessageSink& sink, const SequencerState& state)
-    : Sequencer(book, sink, state.next_sequence) {
+Sequencer::Sequencer(Book& book, MessageSink& sink, const SequencerState& state, const ValidationPolicy& policy)
+    : Sequencer(book, sink, state.next_sequence, policy) {
   if (state.records.size() > records_.size()) throw std::invalid_argument("more instruments than the limit");
   position_ = state.position;
   time_ns_ = state.time_ns;
@@ -26,7 +50,7 @@ Sequencer::Sequencer(Book& book, MessageSink& sink, const SequencerState& state)
   for (std::uint32_t instrument = 1; instrument < state.records.size(); ++instrument) {
     const InstrumentRecord& record = state.records[instrument];
     if (record.source_code >= source_codes_max) throw std::invalid_argument("a source code beyond the limit");
-    records_[instrument] = record;
+    set_record(instrument, record);
     by_source_code_[record.source_code] = instrument;
     instrument_count_ = instrument;
   }
@@ -69,15 +93,62 @@ void Sequencer::take(const InputEvent& event, const ingest::InputCell* extension
   const std::uint32_t instrument = instrument_of(event.source_code);
   if (instrument == no_instrument) {
     ++counters_.instruments_refused;
-    return;
+    return refuse(ApplyResult::unknown_instrument, event);
   }
   switch (event.kind) {
     case InputKind::add: return add(event, instrument, hint);
     case InputKind::status: return status(event, instrument);
     case InputKind::reference: return reference(event, instrument);
     case InputKind::trade: return trade(event, extension->trade, instrument);
-    default: return refuse(ApplyResult::unknown_kind);
+    case InputKind::clear: return clear(event, instrument);
+    case InputKind::delist: return delist(event, instrument);
+    default: return refuse(ApplyResult::unknown_kind, event);
   }
+}
+
+bool Sequencer::tolerates(ApplyResult reason, const InputEvent& event) {
+  const bool passed = policy_.passes(reason);
+  ++(passed ? counters_.passed : counters_.refused)[static_cast<std::size_t>(reason)];
+  sink_.on_refused({event.position, event.time_ns, event.order_id, event.price, event.quantity, event.source_code,
+                    reason, event.kind, passed});
+  return passed;
+}
+
+void Sequencer::refuse(ApplyResult reason, const InputEvent& event) {
+  if (!tolerates(reason, event)) return;
+  const std::uint32_t instrument = instrument_of(event.source_code);
+  BookMessage message{event.order_id,
+                      event.price,
+                      event.quantity,
+                      0,
+                      instrument == no_instrument ? channel_instrument : instrument,
+                      0,
+                      Kind::reference,
+                      static_cast<Side>(ingest::ReferenceKind::contradiction),
+                      flags::detail};
+  const auto detail = static_cast<std::uint64_t>(reason) | static_cast<std::uint64_t>(event.kind) << 8;
+  emit(ApplyResult::not_book_affecting, message, event, detail);
+}
+
+bool Sequencer::may_stand(const InputEvent& event, std::uint32_t instrument) {
+  if (book_.instrument(instrument).status == TradingStatus::delisted && !tolerates(ApplyResult::delisted, event)) {
+    return false;
+  }
+  return !grids_ || fits_definition(event, records_[instrument].definition);
+}
+
+bool Sequencer::fits_definition(const InputEvent& event, const ingest::DefinitionData& definition) {
+  const std::int64_t increment = definition.price_increment;
+  if (increment != 0 && event.price % increment != 0 && !tolerates(ApplyResult::off_tick, event)) return false;
+  const bool ranged = definition.price_low != 0 || definition.price_high != 0;
+  const bool within = event.price >= definition.price_low && event.price <= definition.price_high;
+  return !ranged || within || tolerates(ApplyResult::price_out_of_range, event);
+}
+
+void Sequencer::set_record(std::uint32_t instrument, const InstrumentRecord& record) {
+  records_[instrument] = record;
+  const ingest::DefinitionData& definition = record.definition;
+  grids_ = grids_ || definition.price_increment != 0 || definition.price_low != 0 || definition.price_high != 0;
 }
 
 void Sequencer::define(const InputEvent& event, const ingest::DefinitionData& definition) {
@@ -86,20 +157,26 @@ void Sequencer::define(const InputEvent& event, const ingest::DefinitionData& de
   if (event.source_code == 0 || event.source_code >= source_codes_max ||
       (fresh && instrument_count_ == book_.limits().instruments_max)) {
     ++counters_.instruments_refused;
+    static_cast<void>(tolerates(ApplyResult::instrument_limit, event));
     return;
   }
+  const bool listed = fresh || book_.instrument(instrument).status != TradingStatus::delisted;
   if (fresh) {
     instrument = ++instrument_count_;
     by_source_code_[event.source_code] = instrument;
-  } else if (records_[instrument].definition == definition) {
+  } else if (listed && records_[instrument].definition == definition) {
     ++counters_.definitions_repeated;
     return;
   }
   if (open_messages_ != 0) end_open_event(event);  // a definition is an event of its own
-  records_[instrument] = {event.source_code, definition};
+  set_record(instrument, {event.source_code, definition});
   const Stamp stamp = take_number(event);
   sink_.on_definition(instrument, take_instrument_number(instrument), event.source_code, definition, stamp);
   finish(event, true);
+  if (listed) return;
+  BookMessage again{
+      0, 0, 0, 0, instrument, 0, Kind::status, Side::none, flags::book_affecting};  // unknown, as at first
+  emit(book_.apply(again, next_sequence_), again, event, 0);
 }
 
 void Sequencer::end_open_event(const InputEvent& event) {
@@ -117,6 +194,30 @@ void Sequencer::end_open_event(const InputEvent& event) {
   finish(event, true);
 }
 
+void Sequencer::clear(const InputEvent& event, std::uint32_t instrument) {
+  BookMessage message{0, 0, 0, 0, instrument, 0, Kind::clear, Side::none, flags::book_affecting};
+  emit(book_.apply(message, next_sequence_), message, event, 0);
+}
+
+// One event of two messages: the book is emptied, and its status says that it stays so.
+void Sequencer::delist(const InputEvent& event, std::uint32_t instrument) {
+  if (instrument == channel_instrument) return refuse(ApplyResult::unknown_instrument, event);
+  BookMessage removal{0, 0, 0, 0, instrument, 0, Kind::clear, Side::none, flags::book_affecting};
+  book_.apply(removal, next_sequence_);
+  removal.instrument_sequence = take_instrument_number(instrument);
+  sink_.on_book(removal, take_number(event), 0);
+  BookMessage status{0,
+                     0,
+                     static_cast<std::uint64_t>(TradingStatus::delisted),
+                     0,
+                     instrument,
+                     0,
+                     Kind::status,
+                     Side::none,
+                     flags::book_affecting};
+  emit(book_.apply(status, next_sequence_), status, event, 0);
+}
+
 // Side, price and quantity of a live order are told with every message about it, so that a reader who keeps
 // levels only can follow.
 BookMessage Sequencer::message_for(Kind kind, std::uint32_t slot) const {
@@ -128,7 +229,7 @@ BookMessage Sequencer::message_for(Kind kind, std::uint32_t slot) const {
 // Numbers and hands on a message that ends its input, if the book has taken it.
 ApplyResult Sequencer::emit(ApplyResult result, BookMessage& message, const InputEvent& event, std::uint64_t detail) {
   if (result > ApplyResult::not_book_affecting) {
-    refuse(result);
+    refuse(result, event);
     return result;
   }
   const bool ended = ends(event);
@@ -193,18 +294,34 @@ void Sequencer::add(const InputEvent& event, std::uint32_t instrument, const Hin
   BookMessage message{event.order_id, event.price, event.quantity,       0, instrument, 0,
                       Kind::add,      event.side,  flags::book_affecting};
   if ((event.bits & ingest::input_detail_set) != 0) message.flags |= flags::detail;
-  emit(book_.add(message, next_sequence_, hint.level), message, event, event.detail);
+  if (is_negative(event.quantity)) return refuse(ApplyResult::invalid_quantity, event);
+  if (!may_stand(event, instrument)) return;
+  const ApplyResult added = book_.add(message, next_sequence_, hint.level);
+  if (added == ApplyResult::duplicate_order) [[unlikely]]
+    return add_again(message, event);
+  emit(added, message, event, event.detail);
+}
+
+// The id is live: the source's later word counts where the policy passes that on. One event of two messages.
+void Sequencer::add_again(BookMessage& message, const InputEvent& event) {
+  const std::uint32_t slot = book_.find(event.order_id);
+  BookMessage removal = message_for(Kind::delete_order, slot);
+  const bool sound = (event.side == Side::bid || event.side == Side::ask) && event.quantity != 0 &&
+                     message.instrument == removal.instrument;
+  if (!sound || !policy_.passes(ApplyResult::duplicate_order)) return refuse(ApplyResult::duplicate_order, event);
+  static_cast<void>(tolerates(ApplyResult::duplicate_order, event));
+  take_place_of(slot, removal, message, event, event.detail);
 }
 
 // The live order that the event is about, or no_index after having counted why not.
 std::uint32_t Sequencer::order_of(const InputEvent& event, const Hint& hint) {
   const std::uint32_t slot = book_.holds(hint.slot, event.order_id) ? hint.slot : book_.find(event.order_id);
   if (slot == no_index) {
-    refuse(ApplyResult::unknown_order);
+    refuse(ApplyResult::unknown_order, event);
     return no_index;
   }
   if (book_.level_of(book_.order(slot)).instrument() != instrument_of(event.source_code)) {
-    refuse(ApplyResult::wrong_instrument);
+    refuse(ApplyResult::wrong_instrument, event);
     return no_index;
   }
   return slot;
@@ -213,8 +330,14 @@ std::uint32_t Sequencer::order_of(const InputEvent& event, const Hint& hint) {
 void Sequencer::execute(const InputEvent& event, const Hint& hint) {
   const std::uint32_t slot = order_of(event, hint);
   if (slot == no_index) return;
+  if (is_negative(event.quantity)) return refuse(ApplyResult::invalid_quantity, event);
   BookMessage message = message_for(Kind::execute, slot);
+  const std::uint64_t held = message.quantity;
   message.quantity = event.quantity;
+  if (event.quantity > held) [[unlikely]] {
+    if (!tolerates(ApplyResult::over_execution, event)) return;
+    message.quantity = held;
+  }
   if ((event.bits & ingest::input_at_price) != 0) {
     message.price = event.price;
     message.flags |= flags::at_price;
@@ -228,9 +351,9 @@ void Sequencer::cancel(const InputEvent& event, const Hint& hint) {
   const std::uint32_t slot = order_of(event, hint);
   if (slot == no_index) return;
   const std::uint64_t held = book_.order(slot).quantity;
-  if (event.quantity == 0) return refuse(ApplyResult::invalid_quantity);
-  if (event.quantity > held) return refuse(ApplyResult::over_execution);
-  const bool all = event.quantity == held;
+  if (event.quantity == 0 || is_negative(event.quantity)) return refuse(ApplyResult::invalid_quantity, event);
+  if (event.quantity > held && !tolerates(ApplyResult::over_execution, event)) return;
+  const bool all = event.quantity >= held;
   BookMessage message = message_for(all ? Kind::delete_order : Kind::modify, slot);
   if (!all) {
     message.quantity = held - event.quantity;
@@ -252,24 +375,31 @@ void Sequencer::replace(const InputEvent& event, const Hint& hint) {
   const std::uint32_t slot = order_of(event, hint);
   if (slot == no_index) return;
   const std::uint64_t new_order_id = event.detail;
-  if (event.quantity == 0) return refuse(ApplyResult::invalid_quantity);
-  if (book_.find(new_order_id) != no_index) return refuse(ApplyResult::duplicate_order);
+  if (event.quantity == 0 || is_negative(event.quantity)) return refuse(ApplyResult::invalid_quantity, event);
+  if (book_.find(new_order_id) != no_index) return refuse(ApplyResult::duplicate_order, event);
   BookMessage removal = message_for(Kind::delete_order, slot);
+  if (!may_stand(event, removal.instrument)) return;
   BookMessage addition{new_order_id, event.price,  event.quantity,       0, removal.instrument, 0,
                        Kind::add,    removal.side, flags::book_affecting};
-  // The old order goes first, the new one may need its place; both are told when it is known whether the new one fits.
+  take_place_of(slot, removal, addition, event, 0);
+}
+
+// The order in `slot` goes first, since the new one may need its place; both are told when it is known whether the new
+// one fits.
+void Sequencer::take_place_of(std::uint32_t slot, BookMessage& removal, BookMessage& addition, const InputEvent& event,
+                              std::uint64_t detail) {
   book_.apply_to(slot, removal, next_sequence_);
   const ApplyResult added = book_.add(addition, next_sequence_ + 1);
   const bool ended = added != ApplyResult::applied && ends(event);
   if (ended) removal.flags |= flags::end_of_event;
   if (added != ApplyResult::applied) {
-    refuse(added);
+    refuse(added, event);
     ++counters_.adds_lost;
   }
   removal.instrument_sequence = take_instrument_number(removal.instrument);
   sink_.on_book(removal, take_number(event), 0);
   if (added != ApplyResult::applied) return finish(event, ended);
-  emit(added, addition, event, 0);
+  emit(added, addition, event, detail);
 }
 
 void Sequencer::status(const InputEvent& event, std::uint32_t instrument) {

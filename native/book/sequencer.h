@@ -19,6 +19,31 @@ struct Stamp {
   std::uint64_t position;
 };
 
+// An input event that contradicts the books or the instrument's definition.
+struct Refusal {
+  std::uint64_t position;
+  std::int64_t time_ns;
+  std::uint64_t order_id;
+  std::int64_t price;
+  std::uint64_t quantity;
+  std::uint32_t source_code;
+  ApplyResult reason;
+  ingest::InputKind kind;
+  bool passed;  // on, by the policy
+};
+
+// What is done with such events, for each reason. Part of a session's identity. docs/ingest.md, "Validation".
+class ValidationPolicy {
+ public:
+  // Throws std::invalid_argument for a reason that cannot be passed on: what does not fit the books' limits.
+  void pass_on(ApplyResult reason);
+  bool passes(ApplyResult reason) const { return (passed_ >> static_cast<unsigned>(reason) & 1U) != 0; }
+  std::uint32_t bits() const { return passed_; }
+
+ private:
+  std::uint32_t passed_ = 0;
+};
+
 // Takes the numbered messages in order. `time_offset` of the messages is not set yet: the packet decides its base.
 class MessageSink {
  public:
@@ -27,6 +52,8 @@ class MessageSink {
   virtual void on_trade(const TradeMessage& message, const Stamp& stamp) = 0;
   virtual void on_definition(std::uint32_t instrument, std::uint32_t instrument_sequence, std::uint32_t source_code,
                              const ingest::DefinitionData& definition, const Stamp& stamp) = 0;
+  // Before what comes of it, where it is passed on.
+  virtual void on_refused(const Refusal& /*refusal*/) {}
 };
 
 struct InstrumentRecord {
@@ -38,6 +65,7 @@ struct InstrumentRecord {
 struct SequencerCounters {
   std::uint64_t events = 0;                            // input events taken
   std::array<std::uint64_t, apply_results> refused{};  // by ApplyResult; `applied` stays 0
+  std::array<std::uint64_t, apply_results> passed{};   // on, by policy
   std::uint64_t instruments_refused = 0;               // events of instruments past instruments_max
   std::uint64_t definitions_repeated = 0;
   std::uint64_t adds_lost = 0;  // replaces whose new order did not fit
@@ -56,9 +84,9 @@ struct SequencerState {
 class Sequencer {
  public:
   // `first_sequence`: number of the first message, normally 1.
-  Sequencer(Book& book, MessageSink& sink, std::uint64_t first_sequence = 1);
+  Sequencer(Book& book, MessageSink& sink, std::uint64_t first_sequence = 1, const ValidationPolicy& policy = {});
   // Goes on from `state`. Throws std::invalid_argument where it holds more instruments than the book can.
-  Sequencer(Book& book, MessageSink& sink, const SequencerState& state);
+  Sequencer(Book& book, MessageSink& sink, const SequencerState& state, const ValidationPolicy& policy = {});
 
   // What fetch_ahead() has found out about an event. apply() verifies it and looks for itself where it does not hold,
   // so that a hint may be stale or missing without harm.
@@ -116,11 +144,16 @@ class Sequencer {
   std::uint32_t instrument_of(std::uint32_t source_code) const;
   std::uint32_t order_of(const ingest::InputEvent& event, const Hint& hint);
   void define(const ingest::InputEvent& event, const ingest::DefinitionData& definition);
+  void clear(const ingest::InputEvent& event, std::uint32_t instrument);
+  void delist(const ingest::InputEvent& event, std::uint32_t instrument);
   void add(const ingest::InputEvent& event, std::uint32_t instrument, const Hint& hint);
   void execute(const ingest::InputEvent& event, const Hint& hint);
   void cancel(const ingest::InputEvent& event, const Hint& hint);
   void delete_order(const ingest::InputEvent& event, const Hint& hint);
   void replace(const ingest::InputEvent& event, const Hint& hint);
+  void add_again(BookMessage& message, const ingest::InputEvent& event);
+  void take_place_of(std::uint32_t slot, BookMessage& removal, BookMessage& addition, const ingest::InputEvent& event,
+                     std::uint64_t detail);
   void status(const ingest::InputEvent& event, std::uint32_t instrument);
   void reference(const ingest::InputEvent& event, std::uint32_t instrument);
   void trade(const ingest::InputEvent& event, const ingest::TradeData& data, std::uint32_t instrument);
@@ -129,7 +162,14 @@ class Sequencer {
   ApplyResult emit(ApplyResult result, BookMessage& message, const ingest::InputEvent& event, std::uint64_t detail);
   Stamp take_number(const ingest::InputEvent& event);
   std::uint32_t take_instrument_number(std::uint32_t instrument);
-  void refuse(ApplyResult reason) { ++counters_.refused[static_cast<std::size_t>(reason)]; }
+  // Counts it and tells it; true where the policy passes it on.
+  bool tolerates(ApplyResult reason, const ingest::InputEvent& event);
+  // The same; what is passed on and fits no book goes out as a reference message.
+  void refuse(ApplyResult reason, const ingest::InputEvent& event);
+  // Whether an order may stand at the event's price in that instrument.
+  bool may_stand(const ingest::InputEvent& event, std::uint32_t instrument);
+  bool fits_definition(const ingest::InputEvent& event, const ingest::DefinitionData& definition);
+  void set_record(std::uint32_t instrument, const InstrumentRecord& record);
   // After the last message of an input.
   void finish(const ingest::InputEvent& event, bool ended) {
     if (!ended) return;
@@ -146,6 +186,8 @@ class Sequencer {
   std::uint32_t instrument_count_ = 0;
   std::vector<std::uint32_t> by_source_code_;
   std::vector<InstrumentRecord> records_;
+  ValidationPolicy policy_;
+  bool grids_ = false;  // some definition says which prices there are
   SequencerCounters counters_;
 };
 

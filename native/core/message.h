@@ -33,7 +33,14 @@ constexpr bool is_trade_kind(Kind kind) { return kind >= Kind::trade && kind <= 
 enum class Side : std::uint8_t { none = 0, bid = 1, ask = 2 };
 
 // Trading status of an instrument; its term enters the digest unless it is `unknown`.
-enum class TradingStatus : std::uint8_t { unknown = 0, trading = 1, halted = 2, paused = 3, quotation_only = 4 };
+enum class TradingStatus : std::uint8_t {
+  unknown = 0,
+  trading = 1,
+  halted = 2,
+  paused = 3,
+  quotation_only = 4,
+  delisted = 5
+};
 
 namespace flags {
 constexpr std::uint16_t end_of_event = 1U << 0;

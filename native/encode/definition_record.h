@@ -14,6 +14,9 @@ inline book::DefinitionRecord record_of(const wire::Definition& definition) {
   record.quantity_exponent = definition.quantity_exponent();
   record.source_code = definition.source_code();
   record.lot_size = definition.lot_size();
+  record.price_increment = definition.price_increment();
+  record.price_low = definition.price_low();
+  record.price_high = definition.price_high();
   if (definition.attributes() != nullptr) {
     record.attributes.assign(definition.attributes()->begin(), definition.attributes()->end());
   }

@@ -14,9 +14,9 @@ namespace {
 // Everything of a packet but its messages, details and steps, at its largest: prefix 16, root offset 4, root table
 // and its vtable 80, payload table and its vtable 20, three vector lengths 12, alignment of the parts 12.
 constexpr std::size_t packet_overhead = 144;
-// A definition of the longest symbol and all attributes: table and vtable 60, symbol 21, attributes 24, offset 4,
-// alignment 11.
-constexpr std::size_t definition_bytes = 120;
+// A definition of the longest symbol and all attributes: table and vtable 86, symbol 21, attributes 24, offset 4,
+// alignment 17.
+constexpr std::size_t definition_bytes = 152;
 // Message, its detail, its step.
 constexpr std::size_t book_message_bytes = sizeof(BookMessage) + 1;
 constexpr std::size_t detail_bytes = sizeof(std::uint64_t);
@@ -114,7 +114,8 @@ flatbuffers::Offset<wire::Definition> PacketWriter::create(const PendingDefiniti
   const bool numbered = pending.instrument_sequence != 0;
   return wire::CreateDefinition(builder_, pending.instrument, pending.instrument_sequence, pending.time_offset,
                                 numbered ? flags::end_of_event : std::uint16_t{0}, data.price_exponent,
-                                data.quantity_exponent, symbol, pending.source_code, data.lot_size, attributes);
+                                data.quantity_exponent, symbol, pending.source_code, data.lot_size, attributes,
+                                data.price_increment, data.price_low, data.price_high);
 }
 
 void PacketWriter::close(bool full) {

@@ -66,7 +66,8 @@ flatbuffers::Offset<wire::Definition> SnapshotWriter::create(std::uint32_t instr
   const std::size_t attribute_count = std::min(record.attributes.size(), attributes_max);
   if (attribute_count != 0) attributes = builder_.CreateVector(record.attributes.data(), attribute_count);
   return wire::CreateDefinition(builder_, instrument, 0, 0, 0, record.price_exponent, record.quantity_exponent, symbol,
-                                record.source_code, record.lot_size, attributes);
+                                record.source_code, record.lot_size, attributes, record.price_increment,
+                                record.price_low, record.price_high);
 }
 
 void SnapshotWriter::write_definitions(const book::Replica& replica, std::span<const std::uint32_t> instruments) {

@@ -326,10 +326,11 @@ void Packets::send_definitions(const encode::PacketView& view, FrameWriter& fram
     const auto symbol = builder.CreateString(definition->symbol());
     const auto* attributes = definition->attributes();
     const auto copied = attributes == nullptr ? 0 : builder.CreateVector(attributes->data(), attributes->size());
-    offsets.push_back(wire::CreateDefinition(builder, definition->instrument(), definition->instrument_sequence(),
-                                             definition->time_offset(), definition->flags(),
-                                             definition->price_exponent(), definition->quantity_exponent(), symbol,
-                                             definition->source_code(), definition->lot_size(), copied));
+    offsets.push_back(wire::CreateDefinition(
+        builder, definition->instrument(), definition->instrument_sequence(), definition->time_offset(),
+        definition->flags(), definition->price_exponent(), definition->quantity_exponent(), symbol,
+        definition->source_code(), definition->lot_size(), copied, definition->price_increment(),
+        definition->price_low(), definition->price_high()));
   }
   if (!offsets.empty()) write(frame, stamp, view.base_time_ns, offsets);
 }

@@ -628,7 +628,10 @@ struct Definition FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
     VT_SYMBOL = 16,
     VT_SOURCE_CODE = 18,
     VT_LOT_SIZE = 20,
-    VT_ATTRIBUTES = 22
+    VT_ATTRIBUTES = 22,
+    VT_PRICE_INCREMENT = 24,
+    VT_PRICE_LOW = 26,
+    VT_PRICE_HIGH = 28
   };
   uint32_t instrument() const {
     return GetField<uint32_t>(VT_INSTRUMENT, 0);
@@ -660,6 +663,15 @@ struct Definition FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
   const ::flatbuffers::Vector<uint8_t> *attributes() const {
     return GetPointer<const ::flatbuffers::Vector<uint8_t> *>(VT_ATTRIBUTES);
   }
+  uint32_t price_increment() const {
+    return GetField<uint32_t>(VT_PRICE_INCREMENT, 0);
+  }
+  int64_t price_low() const {
+    return GetField<int64_t>(VT_PRICE_LOW, 0);
+  }
+  int64_t price_high() const {
+    return GetField<int64_t>(VT_PRICE_HIGH, 0);
+  }
   template <bool B = false>
   bool Verify(::flatbuffers::VerifierTemplate<B> &verifier) const {
     return VerifyTableStart(verifier) &&
@@ -675,6 +687,9 @@ struct Definition FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
            VerifyField<uint32_t>(verifier, VT_LOT_SIZE, 4) &&
            VerifyOffset(verifier, VT_ATTRIBUTES) &&
            verifier.VerifyVector(attributes()) &&
+           VerifyField<uint32_t>(verifier, VT_PRICE_INCREMENT, 4) &&
+           VerifyField<int64_t>(verifier, VT_PRICE_LOW, 8) &&
+           VerifyField<int64_t>(verifier, VT_PRICE_HIGH, 8) &&
            verifier.EndTable();
   }
 };
@@ -713,6 +728,15 @@ struct DefinitionBuilder {
   void add_attributes(::flatbuffers::Offset<::flatbuffers::Vector<uint8_t>> attributes) {
     fbb_.AddOffset(Definition::VT_ATTRIBUTES, attributes);
   }
+  void add_price_increment(uint32_t price_increment) {
+    fbb_.AddElement<uint32_t>(Definition::VT_PRICE_INCREMENT, price_increment, 0);
+  }
+  void add_price_low(int64_t price_low) {
+    fbb_.AddElement<int64_t>(Definition::VT_PRICE_LOW, price_low, 0);
+  }
+  void add_price_high(int64_t price_high) {
+    fbb_.AddElement<int64_t>(Definition::VT_PRICE_HIGH, price_high, 0);
+  }
   explicit DefinitionBuilder(::flatbuffers::FlatBufferBuilder &_fbb)
         : fbb_(_fbb) {
     start_ = fbb_.StartTable();
@@ -736,8 +760,14 @@ inline ::flatbuffers::Offset<Definition> CreateDefinition(
     ::flatbuffers::Offset<::flatbuffers::String> symbol = 0,
     uint32_t source_code = 0,
     uint32_t lot_size = 0,
-    ::flatbuffers::Offset<::flatbuffers::Vector<uint8_t>> attributes = 0) {
+    ::flatbuffers::Offset<::flatbuffers::Vector<uint8_t>> attributes = 0,
+    uint32_t price_increment = 0,
+    int64_t price_low = 0,
+    int64_t price_high = 0) {
   DefinitionBuilder builder_(_fbb);
+  builder_.add_price_high(price_high);
+  builder_.add_price_low(price_low);
+  builder_.add_price_increment(price_increment);
   builder_.add_attributes(attributes);
   builder_.add_lot_size(lot_size);
   builder_.add_source_code(source_code);
@@ -762,7 +792,10 @@ inline ::flatbuffers::Offset<Definition> CreateDefinitionDirect(
     const char *symbol = nullptr,
     uint32_t source_code = 0,
     uint32_t lot_size = 0,
-    const std::vector<uint8_t> *attributes = nullptr) {
+    const std::vector<uint8_t> *attributes = nullptr,
+    uint32_t price_increment = 0,
+    int64_t price_low = 0,
+    int64_t price_high = 0) {
   auto symbol__ = symbol ? _fbb.CreateString(symbol) : 0;
   auto attributes__ = attributes ? _fbb.CreateVector<uint8_t>(*attributes) : 0;
   return depthcast::wire::CreateDefinition(
@@ -776,7 +809,10 @@ inline ::flatbuffers::Offset<Definition> CreateDefinitionDirect(
       symbol__,
       source_code,
       lot_size,
-      attributes__);
+      attributes__,
+      price_increment,
+      price_low,
+      price_high);
 }
 
 struct Definitions FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {

@@ -18,6 +18,8 @@ enum class InputKind : std::uint8_t {
   reference,     // side: ReferenceKind; order_id, price, quantity: its three values
   trade,         // extension follows; any TradeMessage kind in `trade_kind`
   definition,    // extension follows
+  clear,         // every order of the instrument goes; of instrument 0: every order
+  delist,        // every order of the instrument goes, and it takes no more until it is defined anew
 };
 
 // What a reference message tells; its three values are listed in docs/protocol.md, "Reference messages".
@@ -31,6 +33,7 @@ enum class ReferenceKind : std::uint8_t {
   price_band = 7,
   operational_halt = 8,
   event_end = 9,  // of an event whose last input was refused; none of the source's
+  contradiction = 10,  // an input event that fits no book and was passed on; see docs/ingest.md, "Validation"
 };
 
 struct InputEvent {
@@ -61,10 +64,13 @@ struct DefinitionData {
   std::int8_t quantity_exponent;
   std::uint8_t reserved;
   std::uint32_t lot_size;
+  std::uint32_t price_increment;  // prices are multiples of it; 0: of any
+  std::int64_t price_low;         // and lie from low to high; both 0: anywhere
+  std::int64_t price_high;
 
   bool operator==(const DefinitionData&) const = default;
 };
-static_assert(sizeof(DefinitionData) == 44);
+static_assert(sizeof(DefinitionData) == 64);
 
 struct TradeData {
   std::uint64_t quantity_2;

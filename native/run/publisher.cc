@@ -29,7 +29,7 @@ constexpr std::chrono::milliseconds end_of_session_pause{10};
 std::uint64_t identity_of(const PublisherOptions& options) {
   std::uint64_t hash = encode::wire_version;
   const std::uint64_t parts[] = {options.channel, options.limits.orders_max, options.limits.levels_max,
-                                 options.limits.instruments_max};
+                                 options.limits.instruments_max, options.validation.bits()};
   for (const std::uint64_t part : parts) hash = digest::mix64(hash + part);
   return hash;
 }
@@ -44,6 +44,10 @@ std::vector<std::string> publisher_counter_names() {
   for (std::size_t result = book::refusals_from; result < book::apply_results; ++result) {
     names.push_back(std::string("refused.") + book::name_of(static_cast<book::ApplyResult>(result)));
   }
+  for (std::size_t result = book::refusals_from; result < book::apply_results; ++result) {
+    names.push_back(std::string("passed.") + book::name_of(static_cast<book::ApplyResult>(result)));
+  }
+  names.push_back("refusalsUntold");
   return names;
 }
 
@@ -80,8 +84,9 @@ class Publisher::Line final : public encode::PacketSink {
 class Publisher::Output final : public book::MessageSink, public encode::PacketSink {
  public:
   Output(const PublisherOptions& options, const Start& start, std::uint64_t identity, void* ring_memory,
-         std::int64_t now_ns, SpscRing<PublishedDefinition>& definitions)
+         std::int64_t now_ns, SpscRing<PublishedDefinition>& definitions, SpscRing<book::Refusal>& refusals)
       : definitions_(definitions),
+        refusals_(refusals),
         ring_(ring_memory, options.ring_bytes, options.channel, options.session, static_cast<std::uint32_t>(getpid()),
               static_cast<std::uint64_t>(now_ns), {identity, start.boot_id, first_in_ring(start)}),
         probe_(options.probe.get()),
@@ -136,6 +141,15 @@ class Publisher::Output final : public book::MessageSink, public encode::PacketS
       line->writer->on_definition(instrument, instrument_sequence, source_code, definition, stamp);
     tell_definition(instrument, {source_code, definition});
   }
+  void on_refused(const book::Refusal& refusal) override {
+    if (refusals_.claim(1) == 0) {
+      ++refusals_untold_;
+      return;
+    }
+    refusals_.at_tail(0) = refusal;
+    refusals_.publish(1);
+  }
+  std::uint64_t refusals_untold() const { return refusals_untold_; }
   // To JavaScript.
   void tell_definition(std::uint32_t instrument, const book::InstrumentRecord& record) {
     if (definitions_.claim(1) == 0) return;  // nobody takes them, and twice as many as there can be are waiting
@@ -192,6 +206,8 @@ class Publisher::Output final : public book::MessageSink, public encode::PacketS
   }
 
   SpscRing<PublishedDefinition>& definitions_;
+  SpscRing<book::Refusal>& refusals_;
+  std::uint64_t refusals_untold_ = 0;
   BroadcastWriter ring_;
   PublisherProbe* probe_;
   std::vector<SequencedMessage> expected_;
@@ -228,8 +244,8 @@ Publisher::Publisher(const PublisherOptions& options, std::function<void()> on_e
       ring_memory_(make_ring(options_)),
       identity_(identity_of(options)),
       output_(std::make_unique<Output>(options_, start_, ring_identity_of(options), ring_memory_.data(),
-                                       io::realtime_ns(), definitions_)),
-      sequencer_(book_, *output_, start_.state),
+                                       io::realtime_ns(), definitions_, refusals_)),
+      sequencer_(book_, *output_, start_.state, options_.validation),
       first_position_(start_.expected.empty() ? start_.state.position + 1 : start_.expected.front().stamp.position),
       committed_position_(start_.state.position),
       committed_sequence_(start_.next_sequence - 1) {
@@ -305,6 +321,13 @@ bool Publisher::take_definition(PublishedDefinition& definition) {
   if (definitions_.available() == 0) return false;
   definition = definitions_.at_head(0);
   definitions_.release(1);
+  return true;
+}
+
+bool Publisher::take_refusal(book::Refusal& refusal) {
+  if (refusals_.available() == 0) return false;
+  refusal = refusals_.at_head(0);
+  refusals_.release(1);
   return true;
 }
 
@@ -512,7 +535,11 @@ void Publisher::publish_counters() {
     const auto name =
         static_cast<PublisherCounter>(static_cast<std::size_t>(refused_first) + result - book::refusals_from);
     counters_.set(name, sequencer.refused[result]);
+    const auto passed =
+        static_cast<PublisherCounter>(static_cast<std::size_t>(passed_first) + result - book::refusals_from);
+    counters_.set(passed, sequencer.passed[result]);
   }
+  counters_.set(PublisherCounter::refusals_untold, output_->refusals_untold());
 }
 
 }  // namespace depthcast::run

@@ -56,6 +56,9 @@ enum class PublisherCounter : std::uint8_t {
   lock_error,     // errno where some could not be locked
   refused_first,  // then one for each refusal of book::ApplyResult
   refused_last = refused_first + book::apply_results - book::refusals_from - 1,
+  passed_first,  // the same, of what was passed on
+  passed_last = passed_first + book::apply_results - book::refusals_from - 1,
+  refusals_untold,  // did not fit the log of refusals
   count_,
 };
 std::vector<std::string> publisher_counter_names();
@@ -75,7 +78,8 @@ struct PublisherOptions {
   std::int64_t heartbeat_ns = 100'000'000;
   std::uint64_t digest_messages = 10'000;
   std::int64_t definitions_ns = 200'000'000;  // 0: definitions are not repeated
-  std::uint64_t source_identity = 0;          // of what the source gives; part of what a restart must find unchanged
+  book::ValidationPolicy validation;
+  std::uint64_t source_identity = 0;  // of what the source gives; part of what a restart must find unchanged
   // The source can give any position again; see StateOptions::source_repeats.
   bool source_repeats = true;
   // Where to begin and where the ring is; null: a new session, in memory that nobody keeps.
@@ -98,6 +102,7 @@ struct PublishedDefinition {
 class Publisher {
  public:
   static constexpr std::size_t batch_cells = 512;
+  static constexpr std::size_t refusals_kept = 256;
 
   // Opens sockets and maps all memory. Throws std::invalid_argument, std::system_error or std::bad_alloc.
   // `on_end` is called once, on the publisher thread, after the end of session has been sent.
@@ -149,6 +154,8 @@ class Publisher {
   const book::DepthViews& views() const { return book_.views(); }
   // Definitions in the order of publication; one consumer thread.
   bool take_definition(PublishedDefinition& definition);
+  // Refusals in their order, those beyond refusals_kept between two calls only counted; one consumer thread.
+  bool take_refusal(book::Refusal& refusal);
 
  private:
   class Line;
@@ -174,6 +181,7 @@ class Publisher {
   MemoryLock memory_lock_;  // before all that it locks
   SpscRing<ingest::InputCell> input_;
   SpscRing<PublishedDefinition> definitions_;
+  SpscRing<book::Refusal> refusals_{refusals_kept, false};
   book::Book book_;
   Start start_;
   io::SharedMemory ring_memory_;

@@ -42,6 +42,9 @@ bool read_definition(const wire::Definition& from, SequencedDefinition& to) {
   data.price_exponent = from.price_exponent();
   data.quantity_exponent = from.quantity_exponent();
   data.lot_size = from.lot_size();
+  data.price_increment = from.price_increment();
+  data.price_low = from.price_low();
+  data.price_high = from.price_high();
   return true;
 }
 

@@ -67,7 +67,8 @@ TEST(everyApplyResultHasItsName) {
   CHECK_EQUAL(name_of(ApplyResult::wrong_instrument), std::string_view("wrong_instrument"));
   CHECK_EQUAL(name_of(ApplyResult::quantity_overflow), std::string_view("quantity_overflow"));
   CHECK_EQUAL(name_of(ApplyResult::unknown_kind), std::string_view("unknown_kind"));
-  CHECK_EQUAL(static_cast<std::size_t>(ApplyResult::unknown_kind) + 1, book::apply_results);
+  CHECK_EQUAL(name_of(ApplyResult::instrument_limit), std::string_view("instrument_limit"));
+  CHECK_EQUAL(static_cast<std::size_t>(ApplyResult::instrument_limit) + 1, book::apply_results);
 }
 
 // docs/protocol.md, "Digest", lists this book.

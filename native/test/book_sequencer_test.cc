@@ -23,6 +23,8 @@ using ingest::InputKind;
 
 using Lines = std::vector<std::string>;
 
+constexpr std::uint64_t quantity_most = ~std::uint64_t{0} >> 1;
+
 BookLimits small_limits() {
   BookLimits limits;
   limits.orders_max = 16;
@@ -243,7 +245,7 @@ TEST(sequencerRefusesAReplaceWholeOrTellsWhatWasLost) {
   channel.define(1, "A");
   channel.add(1, 10, Side::bid, 100, 5);
   channel.add(1, 11, Side::bid, 100, 6);
-  channel.add(1, 12, Side::ask, 200, ~std::uint64_t{0});
+  channel.add(1, 12, Side::ask, 200, quantity_most);
   channel.add(1, 13, Side::bid, 100, 1);
   channel.sink.lines.clear();
   channel.replace(1, 99, 20, 100, 1);
@@ -269,13 +271,16 @@ TEST(sequencerCountsRefusalsAndGivesThemNoNumbers) {
   channel.define(1, "A");
   channel.define(2, "B");
   channel.add(1, 10, Side::bid, 100, 5);
+  channel.add(1, 8, Side::bid, 90, quantity_most);
+  channel.add(1, 9, Side::bid, 90, quantity_most);
   channel.sink.lines.clear();
   channel.add(1, 10, Side::bid, 100, 5);
   channel.add(2, 10, Side::ask, 100, 5);
   channel.add(1, 11, Side::none, 100, 5);
   channel.add(1, 11, Side::bid, 100, 0);
-  channel.add(1, 11, Side::bid, 100, ~std::uint64_t{0});
-  channel.add(0, 11, Side::bid, 100, 5);  // the channel has no book
+  channel.add(1, 11, Side::bid, 90, 2);
+  channel.add(1, 11, Side::bid, 100, quantity_most + 1);  // a negative one, as it would be written
+  channel.add(0, 11, Side::bid, 100, 5);                  // the channel has no book
   channel.execute(1, 11, 5);
   channel.execute(1, 10, 6);
   channel.execute(1, 10, 0);
@@ -292,7 +297,7 @@ TEST(sequencerCountsRefusalsAndGivesThemNoNumbers) {
   CHECK_EQUAL(channel.refused(ApplyResult::applied), 0U);
   CHECK_EQUAL(channel.refused(ApplyResult::duplicate_order), 2U);
   CHECK_EQUAL(channel.refused(ApplyResult::invalid_side), 1U);
-  CHECK_EQUAL(channel.refused(ApplyResult::invalid_quantity), 3U);
+  CHECK_EQUAL(channel.refused(ApplyResult::invalid_quantity), 4U);
   CHECK_EQUAL(channel.refused(ApplyResult::quantity_overflow), 1U);
   CHECK_EQUAL(channel.refused(ApplyResult::unknown_instrument), 1U);
   CHECK_EQUAL(channel.refused(ApplyResult::unknown_order), 3U);

@@ -84,8 +84,23 @@ attributesArray():Uint8Array|null {
   return offset ? new Uint8Array(this.bb!.bytes().buffer, this.bb!.bytes().byteOffset + this.bb!.__vector(this.bb_pos + offset), this.bb!.__vector_len(this.bb_pos + offset)) : null;
 }
 
+priceIncrement():number {
+  const offset = this.bb!.__offset(this.bb_pos, 24);
+  return offset ? this.bb!.readUint32(this.bb_pos + offset) : 0;
+}
+
+priceLow():bigint {
+  const offset = this.bb!.__offset(this.bb_pos, 26);
+  return offset ? this.bb!.readInt64(this.bb_pos + offset) : BigInt('0');
+}
+
+priceHigh():bigint {
+  const offset = this.bb!.__offset(this.bb_pos, 28);
+  return offset ? this.bb!.readInt64(this.bb_pos + offset) : BigInt('0');
+}
+
 static startDefinition(builder:flatbuffers.Builder) {
-  builder.startObject(10);
+  builder.startObject(13);
 }
 
 static addInstrument(builder:flatbuffers.Builder, instrument:number) {
@@ -140,13 +155,25 @@ static startAttributesVector(builder:flatbuffers.Builder, numElems:number) {
   builder.startVector(1, numElems, 1);
 }
 
+static addPriceIncrement(builder:flatbuffers.Builder, priceIncrement:number) {
+  builder.addFieldInt32(10, priceIncrement, 0);
+}
+
+static addPriceLow(builder:flatbuffers.Builder, priceLow:bigint) {
+  builder.addFieldInt64(11, priceLow, BigInt('0'));
+}
+
+static addPriceHigh(builder:flatbuffers.Builder, priceHigh:bigint) {
+  builder.addFieldInt64(12, priceHigh, BigInt('0'));
+}
+
 static endDefinition(builder:flatbuffers.Builder):flatbuffers.Offset {
   const offset = builder.endObject();
   builder.requiredField(offset, 16) // symbol
   return offset;
 }
 
-static createDefinition(builder:flatbuffers.Builder, instrument:number, instrumentSequence:number, timeOffset:number, flags:number, priceExponent:number, quantityExponent:number, symbolOffset:flatbuffers.Offset, sourceCode:number, lotSize:number, attributesOffset:flatbuffers.Offset):flatbuffers.Offset {
+static createDefinition(builder:flatbuffers.Builder, instrument:number, instrumentSequence:number, timeOffset:number, flags:number, priceExponent:number, quantityExponent:number, symbolOffset:flatbuffers.Offset, sourceCode:number, lotSize:number, attributesOffset:flatbuffers.Offset, priceIncrement:number, priceLow:bigint, priceHigh:bigint):flatbuffers.Offset {
   Definition.startDefinition(builder);
   Definition.addInstrument(builder, instrument);
   Definition.addInstrumentSequence(builder, instrumentSequence);
@@ -158,6 +185,9 @@ static createDefinition(builder:flatbuffers.Builder, instrument:number, instrume
   Definition.addSourceCode(builder, sourceCode);
   Definition.addLotSize(builder, lotSize);
   Definition.addAttributes(builder, attributesOffset);
+  Definition.addPriceIncrement(builder, priceIncrement);
+  Definition.addPriceLow(builder, priceLow);
+  Definition.addPriceHigh(builder, priceHigh);
   return Definition.endDefinition(builder);
 }
 }
