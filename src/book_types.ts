@@ -7,7 +7,7 @@ export type SideName = 'bid' | 'ask';
 export const side_numbers = { bid: 1, ask: 2 } as const satisfies Record<SideName, number>;
 
 /** Trading status by its wire number. */
-export const status_names = ['unknown', 'trading', 'halted', 'paused', 'quotation_only'] as const;
+export const status_names = ['unknown', 'trading', 'halted', 'paused', 'quotation_only', 'delisted'] as const;
 export type StatusName = (typeof status_names)[number];
 
 export function statusName(status: number): StatusName {

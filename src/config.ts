@@ -28,7 +28,9 @@ import {
 } from './config_values.js';
 import { accessOptions } from './gateway/access/options.js';
 import { gatewayOptions } from './gateway/options.js';
-import { sourceKind, sourceSyntax } from './sources/kinds.js';
+import { moldOptions, pcapOptions, soupOptions } from './sources/feed_options.js';
+import { isLive, sourceKind, sourceSyntax } from './sources/kinds.js';
+import { validationOptions } from './validation.js';
 
 export { ConfigError, mergeOptions, type OptionField, optionFields, parseOptions } from './config_parse.js';
 
@@ -160,13 +162,15 @@ export const serveOptions = z
     source: text(sourceSyntax, (given) => sourceKind(given) !== undefined)
       .default('simulate')
       .describe(
-        'where orders come from: simulate, itch:FILE (ITCH 5.0, also gzip), shm:PATH (an engine on this machine), or where an engine connects: tcp:HOST:PORT, unix:PATH',
+        'where orders come from: simulate, ITCH 5.0 as itch:FILE (also gzip), soupbintcp:HOST:PORT, moldudp64:GROUP:PORT or pcap:FILE, shm:PATH (an engine on this machine), or where an engine connects: tcp:HOST:PORT, unix:PATH',
       ),
     speed: text('"max", "realtime" or a factor such as "10x"', (given) => speedFactor(given) !== undefined)
       .default('max')
       .describe('pace of event time: max, realtime, or a factor such as 10x'),
     rate: anyNumber(0, 1e9).default(0).describe('messages a second at a steady rate, instead of speed; 0: off'),
-    date: day().optional().describe('day (UTC) whose midnight ITCH times count from; 1970-01-01, for simulate today'),
+    date: day()
+      .optional()
+      .describe('day (UTC) whose midnight ITCH times count from; today, for files and captures 1970-01-01'),
     unpackBytesMax: byteCount(1)
       .default(64 * 2 ** 30)
       .describe('bytes that a gzip file may unpack to'),
@@ -175,6 +179,10 @@ export const serveOptions = z
       .default(0)
       .describe('hold the source until so many subscribers have joined'),
     waitTimeoutMs: wholeNumber(0, milliseconds_max).default(0).describe('give up waiting for them after ms; 0: never'),
+    soupbintcp: soupOptions.prefault({}).describe('SoupBinTCP'),
+    moldudp64: moldOptions.prefault({}).describe('MoldUDP64, received or captured'),
+    pcap: pcapOptions.prefault({}).describe('captures'),
+    validation: validationOptions.prefault({}).describe('events that contradict the books, by reason'),
     simulate: simulateOptions.prefault({}).describe('the simulated exchange'),
     ingest: ingestOptions.prefault({}).describe('the source that engines push into'),
     limits: limitsOptions.prefault({}).describe('what the books can hold'),
@@ -190,6 +198,10 @@ export const serveOptions = z
       .prefault({})
       .describe('the broadcast ring in shared memory'),
     state: stateOption,
+    carryOver: z
+      .boolean()
+      .default(false)
+      .describe('a new session opens with the orders that were live when the last one ended; needs state'),
     journal: journalOptions.prefault({}).describe('the journal in the state folder'),
     snapshot: snapshotOptions.prefault({}).describe('snapshots'),
     recovery: recoveryServiceOptions.prefault({}).describe('the recovery service'),
@@ -209,6 +221,12 @@ export const serveOptions = z
     checkLines(options, context);
     for (const fault of ingestFaults(options)) context.addIssue({ code: 'custom', ...fault });
     checkAccess(options, context);
+    if (options.carryOver && options.state === '')
+      context.addIssue({
+        code: 'custom',
+        path: ['carryOver'],
+        message: 'expected false, since nothing is kept without state',
+      });
     if (options.waitSubscribers > 0 && options.control === null)
       context.addIssue({
         code: 'custom',
@@ -295,6 +313,6 @@ export function speedFactor(speed: string): number | undefined {
 /** CLOCK_REALTIME ns of the midnight that the source's times count from; `nowMs` as of Date.now(). */
 export function midnightNs(options: { date?: string | undefined; source: string }, nowMs: number): bigint {
   const today = new Date(nowMs).toISOString().slice(0, 10);
-  const date = options.date ?? (options.source === 'simulate' ? today : '1970-01-01');
+  const date = options.date ?? (isLive(options.source) ? today : '1970-01-01');
   return BigInt(Date.parse(date)) * 1_000_000n;
 }

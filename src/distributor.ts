@@ -18,6 +18,7 @@ import {
   type NativePublisher,
   type NativePublisherOptions,
   type NativePushInput,
+  type NativeRefusal,
   type NativeSourceEnd,
   type NativeState,
 } from './native.js';
@@ -27,7 +28,8 @@ import { CounterReader, RateMeter } from './rates.js';
 import { ChannelRecovery, type RecoveryStats } from './recovery/channel_recovery.js';
 import { openSource } from './sources/open.js';
 import type { EngineNews, Source } from './sources/source.js';
-import { forgetSource, identifySource, rememberSource, type SourceIdentity } from './state_file.js';
+import { endSource, identifySource, rememberSource, type SourceIdentity } from './state_file.js';
+import { passedOn } from './validation.js';
 
 export type { SourceEnd, SourceFault } from './distributor_end.js';
 
@@ -70,6 +72,9 @@ export interface DistributorBegin {
   reason: string;
   /** Of the source's first message that was not passed over. */
   position: bigint;
+  /** Live orders that a new session opened with (`carryOver`), and the session that left them; 0: none. */
+  carriedOrders: bigint;
+  carriedSession: bigint;
 }
 
 export interface DistributorEvents {
@@ -77,6 +82,8 @@ export interface DistributorEvents {
   ended: [end: SourceEnd];
   /** An instrument was defined, or defined anew. */
   definition: [instrument: InstrumentInfo];
+  /** An input event contradicted the books: refused, or passed on where `passed`. At most 256 in 100 ms, the rest counted. */
+  refused: [refusal: Refusal];
   /** The number of subscribers changed. */
   subscriber: [count: number];
   /** A thread of the gateway died; the feed goes on. */
@@ -86,6 +93,9 @@ export interface DistributorEvents {
   /** An engine that pushes has come or gone. */
   engine: [news: EngineNews];
 }
+
+/** An input event that contradicts the books, with its number. */
+export type Refusal = NativeRefusal;
 
 type Phase = 'new' | 'starting' | 'running' | 'closed';
 
@@ -107,7 +117,13 @@ export class Distributor extends EventEmitter<DistributorEvents> {
   #phase: Phase = 'new';
   #native: NativePublisher | undefined;
   #session: bigint;
-  #begin: DistributorBegin = { continued: false, reason: '', position: 1n };
+  #begin: DistributorBegin = {
+    continued: false,
+    reason: '',
+    position: 1n,
+    carriedOrders: 0n,
+    carriedSession: 0n,
+  };
   #counters: CounterReader | undefined;
   #journal: CounterReader | undefined;
   #depth: DepthReader | undefined;
@@ -405,8 +421,7 @@ export class Distributor extends EventEmitter<DistributorEvents> {
   #finish(end: SourceEnd): void {
     if (this.#end !== undefined) return;
     this.#end = end;
-    if (this.options.state !== '' && this.#journal !== undefined && !this.#goesOn(end))
-      forgetSource(this.options.state);
+    if (this.options.state !== '' && this.#journal !== undefined && !this.#goesOn(end)) endSource(this.options.state);
     clearTimeout(this.#waitTimer);
     this.#source?.close();
     this.#settleEnd(end);
@@ -422,7 +437,14 @@ export class Distributor extends EventEmitter<DistributorEvents> {
     return this.#counters?.read() ?? {};
   }
 
+  #takeRefusals(): void {
+    const refusals = this.#native?.refusals() ?? [];
+    if (this.listenerCount('refused') === 0) return;
+    for (const refusal of refusals) this.emit('refused', refusal);
+  }
+
   #takeDefinitions(): void {
+    this.#takeRefusals();
     const fresh = this.#native?.definitions() ?? [];
     if (fresh.length === 0) return;
     this.#directory.add(fresh);
@@ -452,8 +474,9 @@ function channelRecoveryOptions(options: ServeOptions) {
   };
 }
 
-function nativeState({ state, session, journal }: ServeOptions): NativeState | null {
-  return state === '' ? null : { folder: state, sessionWanted: session, journal };
+function nativeState(options: ServeOptions, carryPosition: boolean): NativeState | null {
+  const { state, session, journal, carryOver } = options;
+  return state === '' ? null : { folder: state, sessionWanted: session, carryOver, carryPosition, journal };
 }
 
 function nativeOptions(
@@ -482,7 +505,8 @@ function nativeOptions(
     definitionsMs,
     sourceIdentity: identity.hash,
     sourceRepeats,
-    state: nativeState(options),
+    passOn: passedOn(options.validation),
+    state: nativeState(options, identity.goesOn),
     ...nativeLimits(options.limits),
   };
 }

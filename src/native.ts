@@ -54,6 +54,8 @@ export interface NativePublisherOptions extends NativeLimits {
   sourceIdentity: bigint;
   /** Source.repeats of src/sources/source.ts. */
   sourceRepeats: boolean;
+  /** Reasons whose events are passed on; docs/ingest.md, "Validation". */
+  passOn: string[];
   /** Null: nothing is kept. */
   state: NativeState | null;
   /** Absent: nothing is measured. */
@@ -65,6 +67,10 @@ export interface NativeState {
   folder: string;
   /** Only this session may be continued; 0: whichever was interrupted. */
   sessionWanted: bigint;
+  /** A new session opens with the orders that the last one left. */
+  carryOver: boolean;
+  /** And with the source's position behind the last one. */
+  carryPosition: boolean;
   journal: {
     fsync: 'never' | 'interval' | 'every-batch';
     fsyncMs: number;
@@ -86,6 +92,9 @@ export interface NativeBegin {
   reason: string;
   /** Of the source's first message that is not passed over. */
   position: bigint;
+  /** Live orders that a new session opened with, and the session that left them; 0: none. */
+  carriedOrders: bigint;
+  carriedSession: bigint;
 }
 
 export interface NativePacing {
@@ -133,13 +142,78 @@ export interface NativeEventRing {
   committed: bigint;
 }
 
+/** SoupBinTCP; the password is not kept beyond the call. */
+export interface NativeSoupSource extends NativePacing {
+  kind: 'soupbintcp';
+  host: string;
+  port: number;
+  username: string;
+  password: string;
+  /** Empty: the one that is open. */
+  session: string;
+  heartbeatTimeoutMs: number;
+  backoffMs: number;
+  backoffMsMax: number;
+  /** File that holds the name of the input's session for a restart; empty: none. */
+  sessionFile: string;
+  midnightNs: bigint;
+}
+
+interface NativeMoldPart extends NativePacing {
+  session: string;
+  skipLost: boolean;
+  giveUpMs: number;
+  parkedBytesMax: number;
+  sessionFile: string;
+  midnightNs: bigint;
+}
+
+export interface NativeMoldSource extends NativeMoldPart {
+  kind: 'moldudp64';
+  lines: { group: string; port: number }[];
+  interface: string;
+  /** "address:port". */
+  servers: string[];
+  silenceMs: number;
+}
+
+export interface NativeCaptureSource extends NativeMoldPart {
+  kind: 'pcap';
+  /** The addon owns it from now on. */
+  descriptor: number;
+  /** IPv4 addresses as numbers; none: any. */
+  groups: number[];
+  /** 0: any. */
+  port: number;
+}
+
 /** Makers: native/binding/source_makers.cc. */
 export type NativeSource =
   | NativeItchSource
   | NativeSimulateSource
   | NativeSharedMemorySource
   | { kind: 'socket'; listener: NativeEngineListener; session: bigint }
-  | { kind: 'push'; input: NativePushInput };
+  | { kind: 'push'; input: NativePushInput }
+  | NativeSoupSource
+  | NativeMoldSource
+  | NativeCaptureSource;
+
+/** An input event that contradicts the books; docs/ingest.md, "Validation". */
+export interface NativeRefusal {
+  /** Of the source's message. */
+  position: bigint;
+  timeNs: bigint;
+  reason: string;
+  /** What the event was to do. */
+  kind: string;
+  /** It was passed on. */
+  passed: boolean;
+  /** The source's own number of the instrument; 0: the channel. */
+  sourceCode: number;
+  orderId: bigint;
+  price: bigint;
+  quantity: bigint;
+}
 
 export interface NativeEngineOptions {
   /** IPv4 or IPv6 address as digits; empty: no TCP. */
@@ -250,6 +324,8 @@ export interface NativePublisher {
   depth: DepthFunction;
   /** Definitions published since the last call, in order. */
   definitions(): NativeDefinition[];
+  /** Refusals since the last call, in order; at most 256, the rest is only counted (`refusalsUntold`). */
+  refusals(): NativeRefusal[];
 }
 
 export interface NativeSubscriberLine {

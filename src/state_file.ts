@@ -1,6 +1,6 @@
 /** What a distributor writes down so that a restart finds the same source: `session.json` of the state folder. */
 import { createHash } from 'node:crypto';
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { midnightNs, type ServeOptions } from './config.js';
@@ -13,6 +13,10 @@ const remembered = z.object({
   source: z.string(),
   /** Day (UTC) whose midnight the source's times count from. */
   date: z.string(),
+  /** The session has ended in good order. */
+  ended: z.boolean().default(false),
+  /** Of the last session that did, before this one. */
+  endedSource: z.string().default(''),
 });
 
 /** What the source is, and the midnight that its times count from. */
@@ -21,6 +25,10 @@ export interface SourceIdentity {
   midnightNs: bigint;
   /** 64-bit hash of all that decides what it gives. */
   hash: bigint;
+  /** Of the last session that ended in good order. */
+  endedSource: string;
+  /** It is that one: its positions go on. */
+  goesOn: boolean;
 }
 
 function fileOf(folder: string): string {
@@ -42,28 +50,32 @@ function read(folder: string): z.output<typeof remembered> | undefined {
 /** A run that was cut off yesterday goes on with yesterday's midnight. `source`: Source.identity; `nowMs` as of Date.now(). */
 export function identifySource(options: ServeOptions, source: string, nowMs: number): SourceIdentity {
   const before = options.state === '' ? undefined : read(options.state);
-  const date = options.date ?? (before?.source === source ? before.date : undefined);
+  const endedSource = (before?.ended ? before.source : before?.endedSource) ?? '';
+  const date = options.date ?? (before?.source === source && !before.ended ? before.date : undefined);
   const midnight = midnightNs({ source: options.source, date }, nowMs);
   const digest = createHash('sha256').update(`${source}\n${midnight}`).digest();
-  return { source, midnightNs: midnight, hash: digest.readBigUInt64LE() };
+  return { source, midnightNs: midnight, hash: digest.readBigUInt64LE(), endedSource, goesOn: endedSource === source };
 }
 
 /** Written before the session begins, in one step: a crash leaves the old file or the new one. */
 export function rememberSource(
   folder: string,
   session: bigint,
-  { source, midnightNs: midnight }: SourceIdentity,
+  { source, midnightNs: midnight, endedSource }: SourceIdentity,
 ): void {
   const date = new Date(Number(midnight / 1_000_000n)).toISOString().slice(0, 10);
   mkdirSync(folder, { recursive: true, mode: 0o700 });
+  write(folder, { version: 1, session: String(session), source, date, ended: false, endedSource });
+}
+
+function write(folder: string, content: z.input<typeof remembered>): void {
   const file = fileOf(folder);
-  writeFileSync(`${file}.new`, `${JSON.stringify({ version: 1, session: String(session), source, date })}\n`, {
-    mode: 0o600,
-  });
+  writeFileSync(`${file}.new`, `${JSON.stringify(content)}\n`, { mode: 0o600 });
   renameSync(`${file}.new`, file);
 }
 
 /** The session has ended in good order: the next one is a new one, of its own day. */
-export function forgetSource(folder: string): void {
-  rmSync(fileOf(folder), { force: true });
+export function endSource(folder: string): void {
+  const before = read(folder);
+  if (before !== undefined) write(folder, { ...before, ended: true });
 }

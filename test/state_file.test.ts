@@ -8,7 +8,7 @@ import t from 'tap';
 import { parseOptions, type ServeOptions, serveOptions } from '../src/config.js';
 import { Distributor } from '../src/index.js';
 import { openSource } from '../src/sources/open.js';
-import { forgetSource, identifySource, rememberSource } from '../src/state_file.js';
+import { endSource, identifySource, rememberSource } from '../src/state_file.js';
 import { linePair } from './faults/lines.js';
 
 const nobody = new AbortController().signal;
@@ -34,9 +34,9 @@ t.test('aRestartAfterMidnightKeepsTheDay', async (t) => {
     BigInt(Date.UTC(2020, 0, 1)) * 1_000_000n,
     'a date that is said wins',
   );
-  forgetSource(state);
+  endSource(state);
   t.not((await identify(options, noon + day_ms)).midnightNs, first.midnightNs);
-  forgetSource(state);
+  t.ok((await identify(options, noon + day_ms)).goesOn, 'its positions go on');
 });
 
 t.test('aNoteThatCannotBeReadIsNone', async (t) => {
@@ -118,7 +118,7 @@ t.test('theJournalHasItsFiguresAndIsWholeWhenTheEndIsTold', async (t) => {
   await distributor.close();
   await delay(1);
   t.equal(distributor.stats().journal.sequence, sequence, 'figures stay as they were');
-  t.notOk(existsSync(join(state, 'session.json')), 'nothing to go on with');
+  t.match(readFileSync(join(state, 'session.json'), 'utf8'), /"ended":true/, 'nothing to go on with');
   t.notOk(existsSync(join(state, 'ring')));
   t.ok(readdirSync(join(state, 'journal')).some((name) => name.endsWith('.dcj')));
 });

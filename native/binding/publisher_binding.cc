@@ -37,6 +37,9 @@ run::PublisherOptions read_options(const Fields& fields) {
   options.definitions_ns = fields.number<std::int64_t>("definitionsMs") * 1'000'000;
   options.source_identity = fields.big("sourceIdentity");
   options.source_repeats = fields.boolean("sourceRepeats");
+  fields.list("passOn", [&](const Napi::Value& value) {
+    options.validation.pass_on(book::apply_result_of(value.ToString().Utf8Value()));
+  });
   options.probe = JitterSenderBinding::probe_of(fields);
   return options;
 }
@@ -61,6 +64,8 @@ std::shared_ptr<run::StateFolder> open_state(const Fields& fields, const run::Pu
   options.channel = publisher.channel;
   options.session_wanted = fields.big("sessionWanted");
   options.session_new = publisher.session;
+  options.carry_over = fields.boolean("carryOver");
+  options.carry_position = fields.boolean("carryPosition");
   options.ring_identity = run::Publisher::ring_identity_of(publisher);
   options.identity = run::identity_of(publisher);
   options.source_repeats = publisher.source_repeats;
@@ -88,6 +93,7 @@ Napi::Function PublisherBinding::define(Napi::Env env) {
        InstanceMethod<&PublisherBinding::stop>("stop"), InstanceMethod<&PublisherBinding::close>("close"),
        InstanceMethod<&PublisherBinding::counters>("counters"), InstanceMethod<&PublisherBinding::depth>("depth"),
        InstanceMethod<&PublisherBinding::definitions>("definitions"), InstanceMethod<&PublisherBinding::begin>("begin"),
+       InstanceMethod<&PublisherBinding::refusals>("refusals"),
        InstanceMethod<&PublisherBinding::journal_counters>("journalCounters"),
        InstanceMethod<&PublisherBinding::handle>("handle")});
 }
@@ -277,6 +283,8 @@ Napi::Value PublisherBinding::begin(const Napi::CallbackInfo& info) {
     result.Set("continued", state_ != nullptr && state_->continued());
     result.Set("reason", state_ != nullptr ? state_->reason() : "");
     result.Set("position", big(info.Env(), publisher_->first_position()));
+    result.Set("carriedOrders", big(info.Env(), state_ != nullptr ? state_->carried_orders() : 0));
+    result.Set("carriedSession", big(info.Env(), state_ != nullptr ? state_->carried_session() : 0));
     return result;
   });
 }
@@ -309,6 +317,26 @@ Napi::Value PublisherBinding::definitions(const Napi::CallbackInfo& info) {
     object.Set("quantityExponent", static_cast<double>(data.quantity_exponent));
     object.Set("sourceCode", published.source_code);
     object.Set("lotSize", data.lot_size);
+    result.Set(index, object);
+  }
+  return result;
+}
+
+Napi::Value PublisherBinding::refusals(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  Napi::Array result = Napi::Array::New(env);
+  book::Refusal refusal{};
+  for (std::uint32_t index = 0; lifetime_.is_open() && publisher_->take_refusal(refusal); ++index) {
+    Napi::Object object = Napi::Object::New(env);
+    object.Set("position", big(env, refusal.position));
+    object.Set("timeNs", Napi::BigInt::New(env, refusal.time_ns));
+    object.Set("reason", book::name_of(refusal.reason));
+    object.Set("kind", ingest::name_of(refusal.kind));
+    object.Set("passed", refusal.passed);
+    object.Set("sourceCode", refusal.source_code);
+    object.Set("orderId", big(env, refusal.order_id));
+    object.Set("price", Napi::BigInt::New(env, refusal.price));
+    object.Set("quantity", big(env, refusal.quantity));
     result.Set(index, object);
   }
   return result;

@@ -40,6 +40,7 @@ class PublisherBinding final : public Napi::ObjectWrap<PublisherBinding> {
   Napi::Value definitions(const Napi::CallbackInfo& info);
   Napi::Value begin(const Napi::CallbackInfo& info);
   Napi::Value handle(const Napi::CallbackInfo& info);
+  Napi::Value refusals(const Napi::CallbackInfo& info);
   Napi::Value journal_counters(const Napi::CallbackInfo& info);
 
   void stop_input();

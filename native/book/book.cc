@@ -35,6 +35,13 @@ const char* name_of(ApplyResult result) {
   return names[static_cast<std::size_t>(result)];
 }
 
+ApplyResult apply_result_of(const std::string& name) {
+  for (std::size_t result = 0; result < apply_results; ++result) {
+    if (name == name_of(static_cast<ApplyResult>(result))) return static_cast<ApplyResult>(result);
+  }
+  throw std::invalid_argument("no reason is called " + name);
+}
+
 Book::Book(const BookLimits& limits)
     : limits_(checked(limits)),
       orders_(limits_.orders_max, limits_.prefault),

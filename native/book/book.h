@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "book/depth_view.h"
@@ -49,6 +50,8 @@ constexpr std::size_t apply_results = 18;
 constexpr std::size_t refusals_from =
     static_cast<std::size_t>(ApplyResult::unknown_order);  // what comes before is none
 const char* name_of(ApplyResult result);
+// Throws std::invalid_argument for a name that none has.
+ApplyResult apply_result_of(const std::string& name);
 
 struct Order {
   std::uint64_t id;

@@ -35,6 +35,8 @@ constexpr std::array<Meaning, engine::event_kinds> make_meanings() {
   at(EventKind::trade_break) = {InputKind::trade, Kind::trade_break};
   at(EventKind::definition) = {InputKind::definition};
   at(EventKind::system) = {InputKind::reference};
+  at(EventKind::delist) = {InputKind::delist};
+  at(EventKind::clear) = {InputKind::clear};
   return meanings;
 }
 constexpr auto meanings = make_meanings();
@@ -46,6 +48,9 @@ void set_definition(const engine::Event& event, DefinitionData& definition) {
   definition.price_exponent = static_cast<std::int8_t>(event.extra);
   definition.quantity_exponent = static_cast<std::int8_t>(event.extra >> 8);
   definition.lot_size = static_cast<std::uint32_t>(event.quantity);
+  // A step beyond 32 bits cannot be told.
+  const bool told = event.price > 0 && event.price <= std::numeric_limits<std::uint32_t>::max();
+  definition.price_increment = told ? static_cast<std::uint32_t>(event.price) : 0;
 }
 
 void set_trade(const engine::Event& event, InputEvent& input, TradeData& trade) {

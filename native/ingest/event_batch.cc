@@ -28,7 +28,7 @@ bool side_fits(const frames::Event& event) {
 
 BatchFault check(const frames::Event& event) {
   if (event.kind() < static_cast<std::uint8_t>(InputKind::add) ||
-      event.kind() > static_cast<std::uint8_t>(InputKind::definition)) {
+      event.kind() > static_cast<std::uint8_t>(InputKind::delist)) {
     return BatchFault::unknown_kind;
   }
   if (!side_fits(event)) return BatchFault::wrong_side;

@@ -1,6 +1,7 @@
 // What a source adapter hands to the publisher thread: one cell per event, two where an event needs an extension.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 #include "core/message.h"
@@ -22,6 +23,13 @@ enum class InputKind : std::uint8_t {
   delist,        // every order of the instrument goes, and it takes no more until it is defined anew
 };
 
+constexpr const char* name_of(InputKind kind) {
+  constexpr const char* names[] = {"none",   "add",       "execute", "cancel",     "delete", "replace",
+                                   "status", "reference", "trade",   "definition", "clear",  "delist"};
+  const auto index = static_cast<std::size_t>(kind);
+  return index < sizeof names / sizeof *names ? names[index] : "unknown";
+}
+
 // What a reference message tells; its three values are listed in docs/protocol.md, "Reference messages".
 enum class ReferenceKind : std::uint8_t {
   system_event = 1,
@@ -32,7 +40,7 @@ enum class ReferenceKind : std::uint8_t {
   ipo_quoting_period = 6,
   price_band = 7,
   operational_halt = 8,
-  event_end = 9,  // of an event whose last input was refused; none of the source's
+  event_end = 9,       // of an event whose last input was refused; none of the source's
   contradiction = 10,  // an input event that fits no book and was passed on; see docs/ingest.md, "Validation"
 };
 

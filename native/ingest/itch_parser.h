@@ -28,6 +28,11 @@ class ItchParser {
     define(0);  // what concerns no stock names none
   }
 
+  // That stock was defined before the first message, in an earlier run.
+  void set_defined(std::uint32_t locate) {
+    if (locate < 65'536) define(locate);
+  }
+
   // Parses one message (without its length prefix). `position` is its number. Returns the cells written.
   std::size_t parse(std::span<const std::uint8_t> message, std::uint64_t position, std::span<InputCell, cells_max> out,
                     ItchFault& fault);

@@ -1,6 +1,7 @@
 #include "ingest/soupbintcp.h"
 
 #include <algorithm>
+#include <cstring>
 #include <limits>
 
 namespace depthcast::ingest {
@@ -106,6 +107,9 @@ SoupNext SoupSession::next(std::span<const std::uint8_t> bytes, std::size_t& use
   if (bytes.size() < 2) return SoupNext::more;
   const std::size_t length = static_cast<std::size_t>(bytes[0]) << 8 | bytes[1];
   if (length == 0) return fail(SoupFault::empty_packet);
+  // Of a packet that is none the rest is not waited for.
+  if (bytes.size() > 2 && (bytes[2] == 0 || std::strchr("SHAJZU+LRO", bytes[2]) == nullptr))
+    return fail(SoupFault::unknown_type);
   if (bytes.size() < 2 + length) return SoupNext::more;
   used = 2 + length;
   heard_ns_ = now_ns;

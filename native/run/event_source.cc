@@ -17,6 +17,8 @@ constexpr std::chrono::microseconds followers_pause{200};
 
 }  // namespace
 
+std::vector<std::uint32_t> SourceInput::source_codes() const { return publisher_.source_codes_before(); }
+
 std::uint64_t SourceInput::first_position() const { return publisher_.first_position(); }
 
 std::uint64_t SourceInput::committed_position() const { return publisher_.committed_position(); }

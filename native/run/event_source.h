@@ -42,6 +42,8 @@ class SourceInput {
 
   // The position to begin with; what lies before has been taken in an earlier run.
   std::uint64_t first_position() const;
+  // The source's numbers of the instruments that were defined before that position.
+  std::vector<std::uint32_t> source_codes() const;
   // Everything up to this position was taken, and all that came of it stands in the broadcast ring: with a state
   // folder, a restart asks for nothing at or below it again (unless the source was declared to repeat). What a source
   // may acknowledge.

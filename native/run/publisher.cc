@@ -309,12 +309,18 @@ void Publisher::join() {
   if (thread_.joinable()) thread_.join();
 }
 
-bool Publisher::followers_need_time(std::int64_t now_ns) {
+bool Publisher::followers_need_time(std::int64_t now_ns, FollowerPatience& patience) {
   const auto* header = static_cast<const RingHeader*>(ring_memory_.data());
   const std::uint64_t tail = header->tail.load(std::memory_order_relaxed);  // a figure only
   // What the input ring holds comes on top: a cell makes at most about its own size, and padding a quarter of that.
   const std::uint64_t waiting = input_.size() * sizeof(ingest::InputCell) * 5 / 4;
-  return patience_.waits(followers_.slowest(), tail + waiting, header->capacity / 2, now_ns);
+  return patience.waits(followers_.slowest(), tail + waiting, header->capacity / 2, now_ns);
+}
+
+std::vector<std::uint32_t> Publisher::source_codes_before() const {
+  std::vector<std::uint32_t> codes;
+  for (const book::InstrumentRecord& record : start_.state.records) codes.push_back(record.source_code);
+  return codes;
 }
 
 bool Publisher::take_definition(PublishedDefinition& definition) {
@@ -356,6 +362,7 @@ void Publisher::run() {
   std::uint32_t idle_rounds = 0;
   heartbeat_due_ns_ = read_clock();
   definitions_due_ns_ = heartbeat_due_ns_;
+  restate();
   while (true) {
     // Pairs with the store in end_input(); read before the ring, so that the last events are not missed.
     const bool ended = input_ended_.load(std::memory_order_acquire);
@@ -377,6 +384,24 @@ void Publisher::run() {
     }
   }
   finish();
+}
+
+void Publisher::restate() {
+  constexpr std::chrono::microseconds followers_pause{200};
+  const std::vector<ingest::InputCell> cells = std::move(start_.restated);
+  for (std::size_t taken = 0; taken < cells.size();) {
+    taken += book::apply_batch(
+        sequencer_, std::min(batch_cells, cells.size() - taken),
+        [&](std::size_t index) -> const ingest::InputCell& { return cells[taken + index]; }, [] {});
+    tick(read_clock());
+    flush();
+    publish_counters();
+    while (followers_need_time(read_clock(), restate_patience_)) {
+      tick(last_clock_ns_);
+      flush();
+      std::this_thread::sleep_for(followers_pause);
+    }
+  }
 }
 
 bool Publisher::process_batch() {

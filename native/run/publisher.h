@@ -122,6 +122,8 @@ class Publisher {
   std::uint64_t session() const { return options_.session; }
   // The position of the source at which it begins; what lies before has been taken in an earlier run.
   std::uint64_t first_position() const { return first_position_; }
+  // The source's numbers of the instruments that were defined before it.
+  std::vector<std::uint32_t> source_codes_before() const;
   // After the end: 0, or the number of the message under which an earlier run has published something else than the
   // source now gives. The session was ended there.
   std::uint64_t contradiction() const {
@@ -149,7 +151,7 @@ class Publisher {
   // For those who follow it in this process.
   RingFollowers& followers() { return followers_; }
   // A source without a schedule should let those who follow the ring come nearer. One thread.
-  bool followers_need_time(std::int64_t now_ns);
+  bool followers_need_time(std::int64_t now_ns) { return followers_need_time(now_ns, patience_); }
   const Counters<PublisherCounter>& counters() const { return counters_; }
   const book::DepthViews& views() const { return book_.views(); }
   // Definitions in the order of publication; one consumer thread.
@@ -161,10 +163,13 @@ class Publisher {
   class Line;
   class Output;
 
+  bool followers_need_time(std::int64_t now_ns, FollowerPatience& patience);
   static Start begin(PublisherOptions& options, book::Book& book);
   static io::SharedMemory make_ring(const PublisherOptions& options);
 
   void run();
+  // What an earlier session left, before anything of the source.
+  void restate();
   bool process_batch();
   void tick(std::int64_t now_ns);
   void send_heartbeat(bool end_of_session);
@@ -192,7 +197,8 @@ class Publisher {
   Counters<PublisherCounter> counters_;
   std::uint64_t first_position_;
   RingFollowers followers_;
-  FollowerPatience patience_;  // the source's
+  FollowerPatience patience_;          // the source's
+  FollowerPatience restate_patience_;  // the publisher thread's
   std::atomic<std::uint64_t> contradiction_{0};
   std::atomic<std::uint64_t> committed_position_;
   std::atomic<std::uint64_t> committed_sequence_;

@@ -20,6 +20,8 @@ struct Start {
   std::uint64_t next_sequence = 1;                // behind all that was published
   std::vector<std::vector<std::uint8_t>> unsent;  // numbered packets of line A that may not have been sent
   std::array<std::uint8_t, 16> boot_id{};
+  // What an earlier session left: published before anything of the source, as messages of the position in `state`.
+  std::vector<ingest::InputCell> restated;
 };
 
 // Threads: the one that constructs the publisher.

@@ -57,6 +57,8 @@ class Restoration {
   // where that covers every message taken: then none is expected again.
   bool settle(std::uint64_t position);
 
+  // There will be no more of the last position: it counts, too.
+  bool complete() { return fault_.empty() && (pending_.empty() || apply_pending()); }
   // The number after the last message taken.
   std::uint64_t next_sequence() const { return next_sequence_; }
   // As of the last position of the source that is known to be complete.

@@ -102,6 +102,7 @@ Start StateFolder::begin(book::Book& book) {
     start = {};
     start.session = std::max(options_.session_new, session_last() + 1);
   }
+  if (!continued_ && options_.carry_over) carry_over(book, start);
   start.boot_id = boot_id_;
   start.continued = continued_;
   session_ = start.session;
@@ -125,7 +126,12 @@ Start StateFolder::resume(book::Book& book) {
   }
   if (ring.reader.writer_state() == WriterState::ended) throw std::runtime_error("the last session had ended");
   complete_journal(ring);
-  return restore(book, ring);
+  Start start = restore(book, ring);
+  const std::uint64_t last = start.expected.empty() ? start.state.position : start.expected.back().stamp.position;
+  if (start.next_sequence > 1 && only_restated(start.session, last)) {
+    throw std::runtime_error("the session was interrupted before anything of the source was published");
+  }
+  return start;
 }
 
 // What was committed to the ring and is not in the journal yet goes there now.
@@ -173,30 +179,32 @@ Start StateFolder::restore(book::Book& book, const OldRing& ring) {
   return start;
 }
 
+bool StateFolder::load_checkpoint(Restoration& restoration, const CheckpointName& checkpoint, std::uint64_t& position,
+                                  std::string& fault) const {
+  std::uint64_t offset = 0;
+  CheckpointFile file;
+  if (CheckpointFile::check(checkpoints_folder(), checkpoint, offset, file) != journal::Fault::none) {
+    fault = "the checkpoint of message " + std::to_string(checkpoint.sequence) + " is damaged";
+    return false;
+  }
+  for (const auto datagram : file.datagrams()) {
+    if (!restoration.load(datagram)) break;
+  }
+  if (!restoration.end_load()) {
+    fault = restoration.fault();
+    return false;
+  }
+  position = file.header().position;
+  return true;
+}
+
 // From that checkpoint, or from the first message. False, and why, where it cannot be done so.
 bool StateFolder::restore_from(book::Book& book, const CheckpointName* checkpoint, std::uint64_t session,
                                std::uint64_t next_sequence, std::uint64_t committed, Start& start, std::string& fault) {
   book.reset();
   Restoration restoration(book, options_.channel, session, options_.datagram_bytes);
   std::uint64_t position = 0;
-  if (checkpoint != nullptr) {
-    journal::Fault damage{};
-    std::uint64_t offset = 0;
-    CheckpointFile file;
-    damage = CheckpointFile::check(checkpoints_folder(), *checkpoint, offset, file);
-    if (damage != journal::Fault::none) {
-      fault = "the checkpoint of message " + std::to_string(checkpoint->sequence) + " is damaged";
-      return false;
-    }
-    for (const auto datagram : file.datagrams()) {
-      if (!restoration.load(datagram)) break;
-    }
-    if (!restoration.end_load()) {
-      fault = restoration.fault();
-      return false;
-    }
-    position = file.header().position;
-  }
+  if (checkpoint != nullptr && !load_checkpoint(restoration, *checkpoint, position, fault)) return false;
   JournalReader reader(journal_folder());
   const bool empty = next_sequence == restoration.next_sequence();
   if (!empty && !reader.seek(session, restoration.next_sequence())) {

@@ -19,7 +19,10 @@ struct StateOptions {
   std::uint32_t channel = 1;
   // Only this session may be continued; 0: whichever was interrupted.
   std::uint64_t session_wanted = 0;
-  std::uint64_t session_new = 1;    // what a new session is called, unless an earlier one was called that or higher
+  std::uint64_t session_new = 1;  // what a new session is called, unless an earlier one was called that or higher
+  // A new session opens with what the last one left, and where `carry_position` is set with the source's next position.
+  bool carry_over = false;
+  bool carry_position = false;
   std::uint64_t ring_identity = 0;  // Publisher::ring_identity_of()
   std::uint64_t identity = 0;       // identity_of()
   std::size_t datagram_bytes = 1'400;
@@ -44,6 +47,9 @@ class StateFolder final : public StartPoint {
   io::SharedMemory make_ring(std::size_t bytes) override;
   void ring_ready(io::SharedMemory& ring) override;
 
+  // Orders that the new session opens with, and where they come from; 0: none.
+  std::uint64_t carried_orders() const { return carried_orders_; }
+  std::uint64_t carried_session() const { return carried_session_; }
   bool continued() const { return continued_; }
   // Why it was not continued; empty where it was.
   const std::string& reason() const { return reason_; }
@@ -63,6 +69,15 @@ class StateFolder final : public StartPoint {
   Start restore(book::Book& book, const OldRing& ring);
   bool restore_from(book::Book& book, const CheckpointName* checkpoint, std::uint64_t session,
                     std::uint64_t next_sequence, std::uint64_t committed, Start& start, std::string& fault);
+  bool load_checkpoint(Restoration& restoration, const CheckpointName& checkpoint, std::uint64_t& position,
+                       std::string& fault) const;
+  // Throws std::runtime_error where what an ended session left cannot be had.
+  void carry_over(book::Book& book, Start& start);
+  bool carry_from(std::uint64_t session, book::Book& book, Start& start);
+  bool execute_whole(std::uint64_t session, const CheckpointName* checkpoint, Restoration& restoration, bool& ended,
+                     std::uint64_t& position, std::string& fault) const;
+  // Nothing but the restatement that it opened with was published in that session.
+  bool only_restated(std::uint64_t session, std::uint64_t position) const;
   std::uint64_t session_last() const;
   JournalOptions journal_options(std::uint64_t session, bool continues) const;
 
@@ -72,6 +87,8 @@ class StateFolder final : public StartPoint {
   std::uint64_t session_ = 0;
   std::uint64_t session_before_ = 0;  // highest session that left something
   bool continued_ = false;
+  std::uint64_t carried_orders_ = 0;
+  std::uint64_t carried_session_ = 0;
   std::string reason_;
 };
 

@@ -304,9 +304,9 @@ TEST(sequencerCountsRefusalsAndGivesThemNoNumbers) {
   CHECK_EQUAL(channel.refused(ApplyResult::over_execution), 2U);
   CHECK_EQUAL(channel.refused(ApplyResult::wrong_instrument), 4U);
   CHECK_EQUAL(channel.refused(ApplyResult::unknown_kind), 1U);
-  CHECK_EQUAL(channel.sequencer.counters().events, 21U);
+  CHECK_EQUAL(channel.sequencer.counters().events, 24U);
   channel.add(1, 11, Side::bid, 100, 5);
-  channel.expect({"4 @22 t220 add i1/3 bid 100 x 5 #11 end book"}, __LINE__);
+  channel.expect({"6 @25 t250 add i1/5 bid 100 x 5 #11 end book"}, __LINE__);
 }
 
 TEST(sequencerRefusesOrdersPastTheLimit) {

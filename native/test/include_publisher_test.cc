@@ -115,7 +115,7 @@ TEST(publisherRefusesWhatLacksSomething) {
   CHECK(refused([](Event& event) { event.side = engine::Side::none; }));
   CHECK(refused([](Event& event) { event.side = engine::Side{3}; }));
   CHECK(refused([](Event& event) { event.kind = engine::EventKind::none; }));
-  CHECK(refused([](Event& event) { event.kind = engine::EventKind{13}; }));
+  CHECK(refused([](Event& event) { event.kind = engine::EventKind{engine::event_kinds}; }));
   CHECK(refused([](Event& event) { event.kind = engine::EventKind{200}; }));
   CHECK(refused([](Event& event) { event.instrument = 0; }));
   CHECK(refused([](Event& event) { event.instrument = 65'536; }));

@@ -345,7 +345,7 @@ TEST(engineEventsThatCannotBeAreRefusedWithTheirNumber) {
     return BatchContent{1, {event}, {}, {}};
   };
   const auto raw = [](frames::Event& event) { return reinterpret_cast<std::uint8_t*>(&event); };
-  CHECK(refusal_of(with([&](frames::Event& event) { raw(event)[44] = 10; })).starts_with("event 2: its kind"));
+  CHECK(refusal_of(with([&](frames::Event& event) { raw(event)[44] = 12; })).starts_with("event 2: its kind"));
   CHECK(refusal_of(with([&](frames::Event& event) { raw(event)[45] = 0; })).starts_with("event 2: its side"));
   CHECK(refusal_of(with([&](frames::Event& event) { raw(event)[46] = 16; })).starts_with("event 2: its trade kind"));
   CHECK(refusal_of(with([&](frames::Event& event) { raw(event)[47] = 16; })).starts_with("event 2: it has bits"));

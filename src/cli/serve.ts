@@ -2,6 +2,7 @@
 import { getSystemErrorName } from 'node:util';
 import { Distributor, type DistributorStats } from '../distributor.js';
 import { applyProfile } from '../profile.js';
+import { RefusalLines } from '../view/refusal_lines.js';
 import { type ServeStatus, serveLine } from '../view/status.js';
 import type { CommandEnd } from './command.js';
 import { exit_failure, say } from './failure.js';
@@ -9,7 +10,7 @@ import { chooseLines, readOptions } from './options.js';
 import { serve_rules, serveCommandOptions } from './serve_options.js';
 import { dieStopped, listenForStop, type Stopping, within } from './stopping.js';
 
-const refused_pattern = /^(refused\.|instrumentsRefused$|addsLost$)/;
+const refused_pattern = /^(refused\.|addsLost$)/;
 const stop_ms_max = 5_000;
 const start_ms_max = 2_000;
 
@@ -45,11 +46,12 @@ function greet(distributor: Distributor): void {
   const lines = [lineA, lineB].flatMap((line) => (line === null ? [] : [`${line.group}:${line.port}`]));
   const control = distributor.control === null ? 'no control service' : `control ${distributor.control}`;
   say(`channel ${channel}, session ${distributor.session}, ${source} to ${lines.join(' and ')}, ${control}`);
-  const { continued, reason, position } = distributor.begin;
+  const { continued, reason, position, carriedOrders, carriedSession } = distributor.begin;
   if (distributor.gateway !== null) say(`page: ${distributor.gateway}/`);
   for (const warning of distributor.warnings) say(`warning: ${warning}`);
   if (continued) say(`the session was interrupted and goes on, with the source's message ${position}`);
   else if (reason !== '') say(`a new session: ${reason}`);
+  if (carriedSession !== 0n) say(`it opens with ${carriedOrders} orders of session ${carriedSession}`);
 }
 
 /** Until the source has ended and nobody wants the process any more. */
@@ -88,7 +90,12 @@ export async function serve(given: Record<string, unknown>): Promise<CommandEnd>
   const distributor = new Distributor(options);
   distributor.on('notice', (text) => say(text));
   distributor.on('gatewayError', ({ message }) => say(`warning: ${message}`));
-  const tell = (prefix: string) => say(prefix + serveLine(statusOf(distributor, distributor.stats())));
+  const refusals = new RefusalLines(say);
+  distributor.on('refused', (refusal) => refusals.take(refusal, Date.now()));
+  const tell = (prefix: string) => {
+    refusals.tick(Date.now());
+    say(prefix + serveLine(statusOf(distributor, distributor.stats())));
+  };
   let timer: NodeJS.Timeout | undefined;
   distributor.on('engine', ({ kind, engine, refusal, detail }) => {
     if (engine === '') return; // anybody can connect and say nothing: that is counted

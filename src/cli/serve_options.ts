@@ -28,6 +28,7 @@ export const serve_rules: FlagRules = {
       'rate',
       'date',
       'unpackBytesMax',
+      'carryOver',
       'exitAtEnd',
       'waitSubscribers',
       'waitTimeoutMs',

@@ -7,7 +7,7 @@ import { depth_header_words } from '../native.js';
 import { GatewayLink, type GatewayLinkOptions } from './gateway_link.js';
 
 const exact_max = BigInt(Number.MAX_SAFE_INTEGER);
-const status_numbers = { unknown: 0, trading: 1, halted: 2, paused: 3, quotation_only: 4 } as const;
+const status_numbers = { unknown: 0, trading: 1, halted: 2, paused: 3, quotation_only: 4, delisted: 5 } as const;
 
 /** Threads: one. Everything is read as it stands after the last frame. */
 export class WindowFeed {

@@ -210,7 +210,8 @@ function publisherOptions(plan: JitterPlan, probe: NativeJitterSender, folder: s
     definitionsMs: intervals_ms.definitions,
     sourceIdentity: 0n,
     sourceRepeats: true,
-    state: folder === undefined ? null : { folder, sessionWanted: 0n, journal },
+    passOn: [],
+    state: folder === undefined ? null : { folder, sessionWanted: 0n, carryOver: false, carryPosition: false, journal },
     ...limitsOf(plan),
     probe,
   };

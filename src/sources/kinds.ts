@@ -13,7 +13,17 @@ const kinds = {
   tcp: { syntax: 'tcp:HOST:PORT[,unix:PATH]', pattern: /^tcp:(\[[\da-f:.]+\]|[^:[\],\s]+):\d{1,5}(,unix:.+)?$/is },
   unix: { syntax: 'unix:PATH', pattern: /^unix:./s },
   push: { syntax: 'push', pattern: /^push$/ },
+  soupbintcp: { syntax: 'soupbintcp:HOST:PORT', pattern: /^soupbintcp:[^\s]+:\d{1,5}$/ },
+  moldudp64: { syntax: 'moldudp64:GROUP:PORT', pattern: /^moldudp64:\d+\.\d+\.\d+\.\d+:\d{1,5}$/ },
+  pcap: { syntax: 'pcap:FILE', pattern: /^pcap:./s },
 } satisfies Record<string, SourceKind>;
+
+/** Whose messages tell times of the day on which they come. */
+const live_kinds: ReadonlySet<string> = new Set(['simulate', 'soupbintcp', 'moldudp64']);
+
+export function isLive(source: string): boolean {
+  return live_kinds.has(sourceKind(source) ?? '');
+}
 
 export type SourceKindName = keyof typeof kinds;
 

@@ -1,6 +1,7 @@
 /** Opens any kind of source. */
 import type { ServeOptions } from '../config.js';
 import { openEngineSource } from './engine.js';
+import { openCaptureSource, openMoldSource, openSoupSource } from './feeds.js';
 import { openItchSource } from './itch.js';
 import { type SourceKindName, sourceKind } from './kinds.js';
 import { openPushSource } from './push.js';
@@ -15,6 +16,9 @@ const openers: Record<SourceKindName, SourceOpener> = {
   tcp: openEngineSource,
   unix: openEngineSource,
   push: openPushSource,
+  soupbintcp: openSoupSource,
+  moldudp64: openMoldSource,
+  pcap: openCaptureSource,
 };
 
 /** The source that `options.source` names; see SourceOpener. */

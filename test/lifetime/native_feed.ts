@@ -39,6 +39,7 @@ export function publisherOptions(number: number, more: Partial<NativePublisherOp
     definitionsMs: 50,
     sourceIdentity: 1n,
     sourceRepeats: true,
+    passOn: [],
     state: null,
     ...more,
   };

@@ -24,8 +24,10 @@ enum class EventKind : std::uint8_t {
   trade_break = 10,
   definition = 11,
   system = 12,
+  delist = 13,
+  clear = 14,
 };
-constexpr std::uint8_t event_kinds = 13;
+constexpr std::uint8_t event_kinds = 15;
 
 enum class Side : std::uint8_t { none = 0, buy = 1, sell = 2 };
 
@@ -168,6 +170,16 @@ inline Event define(std::int64_t time_ns, std::uint32_t instrument, const Defini
   return event;
 }
 
+// An instrument takes no more orders until it is defined again; those that it has are gone.
+constexpr Event delist(std::int64_t time_ns, std::uint32_t instrument) {
+  return {0, time_ns, 0, 0, 0, 0, instrument, EventKind::delist, Side::none, 0, 0, 0};
+}
+
+// Every order of an instrument is gone; of instrument 0: every order.
+constexpr Event clear(std::int64_t time_ns, std::uint32_t instrument) {
+  return {0, time_ns, 0, 0, 0, 0, instrument, EventKind::clear, Side::none, 0, 0, 0};
+}
+
 // Of the whole channel: 'O' start of messages, 'S' start of system hours, 'Q' start of market hours, 'M' end of market
 // hours, 'E' end of system hours, 'C' end of messages.
 constexpr Event system(std::int64_t time_ns, char code) {
@@ -182,12 +194,13 @@ constexpr bool well_formed(const Event& event) {
                                    EventKind::trade, EventKind::cross, EventKind::definition);
   constexpr unsigned sided = kinds(EventKind::add);
   constexpr unsigned of_channel = kinds(EventKind::system);
+  constexpr unsigned of_either = kinds(EventKind::clear);
   if (event.kind >= EventKind{event_kinds}) return false;
   const unsigned kind = 1U << static_cast<unsigned>(event.kind);
   const bool channel = event.instrument == 0;
   return (kind & known) != 0 && ((kind & sized) == 0 || event.quantity != 0) &&
          ((kind & sided) == 0 || event.side != Side::none) && event.side <= Side::sell &&
-         ((kind & of_channel) != 0) == channel && event.instrument < instruments_max &&
+         ((kind & of_either) != 0 || ((kind & of_channel) != 0) == channel) && event.instrument < instruments_max &&
          (event.flags & ~(has_detail | not_printable | at_price | goes_on)) == 0;
 }
 
