@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { until } from '../channel.js';
-import { ensureBuilt, run, small } from '../cli_process.js';
+import { Cli, ensureBuilt, run, small } from '../cli_process.js';
 import { gatewayOn } from '../gateway/gateway_on.js';
 import { directoryOf } from './gateways.js';
 
@@ -20,13 +20,14 @@ t.test('subscribeDumpsAndShowsWhatComesOverAGateway', async (t) => {
   const directory = `--directory=${await directoryOf(t, { channels: [{ channel: 1, gateway: gateway[0]?.slice(10) }] })}`;
   const ladder = ['--mode=depth', '--view=ladder', '--symbol=AEMJ', '--interval-ms=50', ...small];
   const symbol = `--symbol=${distributor.instruments()[0]?.name}`;
-  const [whole, shown] = await Promise.all([
-    run(t, ['subscribe', ...gateway, '--view=json', symbol, `--dump=${dump}`, '--l3']),
-    run(t, ['subscribe', directory, ...ladder.with(2, symbol)], { timeout: 2_500, killSignal: 'SIGTERM' }),
-  ]);
+  const following = run(t, ['subscribe', ...gateway, '--view=json', symbol, `--dump=${dump}`, '--l3']);
+  const picture = new Cli(t, ['subscribe', directory, ...ladder.with(2, symbol)]);
+  await picture.said(/\d+\.\d\d/);
+  picture.kill('SIGTERM');
+  const [whole, shown] = await Promise.all([following, picture.ended()]);
   t.match(whole, { end: 0, stderr: /snapshot as of \d+ \(behind\)/ });
   t.match(whole.stdout, /"price":/);
-  t.match(shown, { end: 0, stdout: /\d+\.\d\d/ });
+  t.equal(shown.end, 0);
   const { digest } = JSON.parse(readFileSync(dump, 'utf8')) as { digest: string };
   t.equal(BigInt(digest.startsWith('0x') ? digest : `0x${digest}`), distributor.stats().counters.digest);
 });
