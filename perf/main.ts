@@ -11,6 +11,7 @@ const typescript_programs = [
   'js_delivery',
   'js_reads',
   'late_join',
+  'page_frames',
   'peers',
   'profiles',
   'publisher_sdk',

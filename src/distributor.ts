@@ -9,7 +9,7 @@ import { DepthReader } from './depth_reader.js';
 import { type SourceEnd, sourceEnd } from './distributor_end.js';
 import { accessOf, asksForLogin, gatewayOf } from './distributor_gateway.js';
 import type { AccessService } from './gateway/access/access_service.js';
-import type { GatewayStats } from './gateway/figures.js';
+import type { GatewaySessionInfo, GatewayStats } from './gateway/figures.js';
 import type { Gateway } from './gateway/gateway.js';
 import { type ThreadUse, threadUse } from './host.js';
 import { InstrumentDirectory } from './instruments.js';
@@ -273,6 +273,11 @@ export class Distributor extends EventEmitter<DistributorEvents> {
       gateway: this.#gateway?.stats(),
       thread: this.#end === undefined ? threadUse(Number(figure('threadId'))) : undefined,
     };
+  }
+
+  /** Everyone who is connected to the gateway, for the operator. */
+  async gatewaySessions(): Promise<GatewaySessionInfo[]> {
+    return (await this.#gateway?.sessions()) ?? [];
   }
 
   /** Those defined so far, by instrument number. */

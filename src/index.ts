@@ -47,6 +47,7 @@ export {
   type SessionEnd,
   type SnapshotInfo,
 } from './feed_client.js';
+export type { GatewaySessionInfo, GatewayStats } from './gateway/figures.js';
 export type { ThreadUse } from './host.js';
 export {
   type JournalRepairOptions,

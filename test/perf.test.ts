@@ -1,6 +1,6 @@
 /** The perf programs on tiny inputs, so that they cannot rot. What they measure is not judged here. */
 import { execFile } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import t from 'tap';
@@ -56,8 +56,10 @@ t.test('publisherPushArrivesWhole', async (t) => {
     '20000',
     '--rate',
     '100000',
+    '--idle-events',
+    '20',
   );
-  t.match(result, { complete: 'yes', unexpected: 0 });
+  t.match(result, { complete: 'yes', unexpected: 0, commit_timed: 20 });
   t.ok(Number(result.push_ns) > 0 && Number(result.full_ns) > 0);
 });
 
@@ -158,4 +160,12 @@ t.test('scalingKeepsDataAndPlot', async (t) => {
   t.match(readFileSync(join(folder, 'instruments.svg'), 'utf8'), /^<svg /);
   const extended = await perf('scaling', ...small.with(3, '100'), '--extend');
   t.match(extended, { series: [{ points: [{ x: 1 }, { x: 10 }, { x: 100 }] }] });
+});
+
+const chromium = [process.env.DEPTHCAST_CHROMIUM, '/usr/bin/chromium'].find((path) => path && existsSync(path));
+
+t.test('pageFramesDrawsBooks', { skip: chromium === undefined && 'no Chromium' }, async (t) => {
+  const result = await perf('page_frames', '--runs', '1', '--seconds', '2', '--rate', '1000', '--port', '27420');
+  t.match(result, { name: 'page_frames', rate: 1_000, mismatches: 0 });
+  t.ok(Number(result.books_drawn_per_s) > 0);
 });

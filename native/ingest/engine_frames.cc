@@ -25,7 +25,7 @@ FrameStatus read_frame(std::span<const std::uint8_t> bytes, std::size_t length_m
 template <typename Payload>
 void FrameOutput::add(frames::FramePayload type, flatbuffers::Offset<Payload> payload) {
   builder_.Finish(frames::CreateFrame(builder_, type, payload.Union()));
-  const std::size_t length = (builder_.GetSize() + 7) / 8 * 8;
+  const std::size_t length = (std::size_t{builder_.GetSize()} + 7) / 8 * 8;
   const FramePrefix prefix{frame_magic, static_cast<std::uint32_t>(length)};
   const auto* first = reinterpret_cast<const std::uint8_t*>(&prefix);
   bytes_.insert(bytes_.end(), first, first + sizeof prefix);

@@ -126,9 +126,11 @@ void EngineSession::take_login(const frames::Login& login) {
   state_ = State::verify;
 }
 
-void EngineSession::accept(std::int64_t now_ns) {
+void EngineSession::accept(std::int64_t now_ns, std::uint64_t safe) {
   if (state_ != State::verify) return;
-  if (oldest_ > input_.next()) {
+  const std::uint64_t next = std::min(safe + 1, input_.next());
+  if (oldest_ > next) {
+    expected_ = next;
     return refuse(Refusal::events_unavailable, "the engine can give none before event " + number(oldest_));
   }
   const std::vector<std::uint8_t> rest(buffer_.begin() + static_cast<std::ptrdiff_t>(begin_),
@@ -141,9 +143,8 @@ void EngineSession::accept(std::int64_t now_ns) {
   state_ = State::streaming;
   heard_ns_ = told_ns_ = now_ns;
   const auto ms = [](std::int64_t ns) { return static_cast<std::uint32_t>(ns / 1'000'000); };
-  output_.login_accepted({channel_.acknowledge, channel_.channel, channel_.session, input_.next(),
-                          limits_.frame_bytes_max, limits_.batch_events_max, ms(limits_.heartbeat_ns),
-                          ms(limits_.idle_ns)});
+  output_.login_accepted({channel_.acknowledge, channel_.channel, channel_.session, next, limits_.frame_bytes_max,
+                          limits_.batch_events_max, ms(limits_.heartbeat_ns), ms(limits_.idle_ns)});
 }
 
 void EngineSession::take_batch(const frames::Batch& batch) {
@@ -188,8 +189,7 @@ void EngineSession::refuse(Refusal code, const std::string& detail) {
   refusal_ = code;
   detail_ = detail;
   // Who has not logged in learns nothing of the channel.
-  const bool known = accepted_ || code == Refusal::events_unavailable;
-  output_.refused(code, known ? input_.next() : 0, detail);
+  output_.refused(code, accepted_ ? input_.next() : expected_, detail);
 }
 
 void EngineSession::tick(std::int64_t now_ns) {

@@ -60,7 +60,9 @@ class EngineSession {
   const std::string& engine() const { return engine_; }
   // Forgets it: a secret is not kept.
   std::string take_token() { return std::exchange(token_, {}); }
-  void accept(std::int64_t now_ns);
+  // Events up to `safe` are. The engine is to go on behind that, though more may have been taken: until then they could
+  // be lost with us. What comes again is passed over.
+  void accept(std::int64_t now_ns, std::uint64_t safe);
   void refuse(Refusal code, const std::string& detail);
   // Events up to this one are safe.
   void acknowledge(std::uint64_t event);
@@ -98,6 +100,7 @@ class EngineSession {
   std::string engine_;
   std::string token_;
   std::uint64_t oldest_ = 0;
+  std::uint64_t expected_ = 0;  // told with a refusal before the login is accepted
   std::uint64_t acknowledged_ = 0;
   std::uint64_t batches_ = 0;
   Refusal refusal_ = Refusal::none;

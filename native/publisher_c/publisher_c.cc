@@ -10,6 +10,7 @@
 namespace engine = depthcast::engine;
 
 struct depthcast_publisher {
+  depthcast_publisher(const char* path, const engine::PublisherOptions& options) : publisher(path, options) {}
   engine::Publisher publisher;
 };
 
@@ -45,7 +46,7 @@ depthcast_publisher* depthcast_publisher_open(const char* path, uint64_t slots, 
   if (slots != 0) options.slots = slots;
   options.fresh = fresh != 0;
   try {
-    return std::make_unique<depthcast_publisher>(engine::Publisher(path, options)).release();
+    return std::make_unique<depthcast_publisher>(path, options).release();
   } catch (const std::exception& refused) {
     if (error != nullptr && error_bytes != 0) std::snprintf(error, error_bytes, "%s", refused.what());
     return nullptr;

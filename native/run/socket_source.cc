@@ -59,7 +59,8 @@ class SocketSource::Loop {
         input_(input),
         sink_(input),
         numbered_(sink_, input.first_position()),
-        safe_(options_.acknowledge) {}
+        safe_(options_.acknowledge),
+        acknowledged_(input.first_position() - 1) {}
 
   SourceEnd run() {
     while (!input_.stopping() && !day_ended_) {
@@ -158,7 +159,7 @@ class SocketSource::Loop {
 
   void welcome(Connection& connection) {
     EngineSession& session = connection.session;
-    session.accept(io::monotonic_ns());
+    session.accept(io::monotonic_ns(), read_safe());
     if (session.state() != EngineSession::State::streaming) return;
     if (engine_ != nullptr) engine_->session.refuse(Refusal::replaced, "the engine " + session.engine() + " logged in");
     engine_ = &connection;
@@ -204,8 +205,13 @@ class SocketSource::Loop {
   }
   bool broken(const Connection& connection) const { return (revents(connection) & (POLLHUP | POLLERR)) != 0; }
 
+  std::uint64_t read_safe() {
+    acknowledged_ = std::max(acknowledged_, safe_.read(input_));
+    return acknowledged_;
+  }
+
   void acknowledge() {
-    acknowledged_ = safe_.read(input_);
+    read_safe();
     if (engine_ != nullptr) engine_->session.acknowledge(acknowledged_);
     if (!ending_ || acknowledged_ + 1 < numbered_.next()) return;
     if (engine_ != nullptr) engine_->session.finish();
@@ -272,7 +278,7 @@ class SocketSource::Loop {
   std::vector<std::unique_ptr<Connection>> connections_;
   Connection* engine_ = nullptr;  // of connections_; the one that streams
   std::uint64_t connection_last_ = 0;
-  std::uint64_t acknowledged_ = 0;
+  std::uint64_t acknowledged_;  // what an earlier run has committed is safe
   bool ending_ = false;
   bool day_ended_ = false;
   std::vector<pollfd> polls_;

@@ -57,9 +57,9 @@ struct Link {
     }
     return state;
   }
-  void login(std::uint64_t oldest = 0) {
+  void login(std::uint64_t oldest = 0, std::uint64_t safe = 1'000'000) {
     REQUIRE_EQUAL(give(login_frame(oldest)), State::verify);
-    session.accept(0);
+    session.accept(0, safe);
   }
   // Kinds of the frames in the output, which is emptied; the last one stays readable.
   std::vector<frames::FramePayload> told() {
@@ -100,7 +100,7 @@ TEST(engineLogsInAndIsToldWhereToGoOn) {
   CHECK_EQUAL(link.session.engine(), "matcher");
   CHECK_EQUAL(link.session.take_token(), "secret");
   CHECK_EQUAL(link.session.take_token(), "");
-  link.session.accept(0);
+  link.session.accept(0, 1'000'000);
   REQUIRE(link.told() == std::vector{frames::FramePayload::LoginAccepted});
   const frames::LoginAccepted& accepted = *link.last->payload_as_LoginAccepted();
   CHECK_EQUAL(accepted.next(), 41U);
@@ -115,7 +115,7 @@ TEST(engineBytesMayComeInAnyPieces) {
   Link link(input.numbered);
   Bytes stream = login_frame();
   for (const std::uint8_t& byte : stream) link.give({&byte, 1});
-  link.session.accept(0);
+  link.session.accept(0, 1'000'000);
   stream.clear();
   for (std::uint64_t first = 1; first < 400; first += 7) {
     const Bytes frame = adds_frame(first, 7);
@@ -162,9 +162,31 @@ TEST(engineThatCannotGiveWhatIsExpectedIsToldSo) {
   Input input(5);
   Link link(input.numbered);
   REQUIRE_EQUAL(link.give(login_frame(6)), State::verify);
-  link.session.accept(0);
+  link.session.accept(0, 1'000'000);
   CHECK_EQUAL(link.session.refusal(), Refusal::events_unavailable);
   CHECK_EQUAL(link.refused().expected(), 5U);
+}
+
+TEST(engineGivesAgainWhatWasTakenAndIsNotSafe) {
+  Input input;
+  {
+    Link link(input.numbered);
+    link.login();
+    link.give(adds_frame(1, 10));
+  }
+  Link again(input.numbered);
+  again.login(0, 4);
+  again.told();
+  CHECK_EQUAL(again.last->payload_as_LoginAccepted()->next(), 5U);
+  again.give(adds_frame(5, 10));
+  CHECK_EQUAL(input.numbered.repeated(), 6U);
+  CHECK_EQUAL(input.numbered.next(), 15U);
+  CHECK_EQUAL(input.sink.events.size(), 14U);
+  Link late(input.numbered);
+  REQUIRE_EQUAL(late.give(login_frame(12)), State::verify);
+  late.session.accept(0, 10);
+  CHECK_EQUAL(late.session.refusal(), Refusal::events_unavailable);
+  CHECK_EQUAL(late.refused().expected(), 11U);
 }
 
 TEST(engineWaitsWhileTheInputIsFullAndNothingIsRead) {

@@ -1,8 +1,10 @@
 // What a push costs a matching engine: at full speed beside the loop without it, into a full ring, and one by one at a
-// steady rate while a distributor takes the events.
+// steady rate while a distributor takes the events; and how long it takes a distributor that has nothing else to do to
+// find an event, publish it and say that it is committed.
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <memory>
 #include <string>
 #include <thread>
@@ -95,13 +97,14 @@ void push_alone(const std::string& path, std::uint64_t slots, JsonLine& line) {
 struct Timed {
   LatencyHistogram push;
   LatencyHistogram floor;
+  LatencyHistogram commit;
   std::uint64_t full = 0;
 };
 
 // One event each time one is due; half a second of pushes, then half a second of the loop without them, so that both
 // meet the same machine.
 void push_at_rate(engine::Publisher& publisher, std::uint64_t events, double rate, Timed& timed) {
-  constexpr std::uint64_t slice = 500'000;
+  const std::uint64_t slice = std::min<std::uint64_t>(500'000, events);
   const std::int64_t start_ns = io::monotonic_ns();
   std::uint64_t number = publisher.next();
   for (std::uint64_t index = 0; index < 2 * events; ++index) {
@@ -124,12 +127,26 @@ void push_at_rate(engine::Publisher& publisher, std::uint64_t events, double rat
   }
 }
 
+// An event now and then: from before its push until the distributor has committed it, which is after it was sent.
+void push_when_idle(engine::Publisher& publisher, std::uint64_t events, Timed& timed) {
+  constexpr std::chrono::microseconds pause{3'000};
+  for (std::uint64_t index = 0; index < events; ++index) {
+    while (publisher.committed() != publisher.last()) io::pause_core();
+    std::this_thread::sleep_for(pause);
+    const std::int64_t before_ns = io::monotonic_ns();
+    publisher.try_push(test::engine_event(publisher.next()));
+    while (publisher.committed() != publisher.last()) io::pause_core();
+    timed.commit.record(io::monotonic_ns() - before_ns);
+  }
+}
+
 }  // namespace
 
 int publisher_push(Options& options) {
   const std::uint64_t runs = options.number("runs", 5);
   const std::uint64_t slots = options.number("slots", 1U << 20);
   const std::uint64_t events = options.number("events", 3'000'000);
+  const std::uint64_t idle_events = options.number("idle-events", 1'000);
   const auto rate = static_cast<double>(options.number("rate", 1'000'000));
   const auto port = static_cast<std::uint16_t>(options.number("port", 28'510));
   const std::string wait = options.text("wait", "park");
@@ -149,6 +166,7 @@ int publisher_push(Options& options) {
     Timed timed;
     std::thread pushing([&] {
       if (engine_core != 99) io::pin_to_core(engine_core);
+      push_when_idle(*engine, idle_events, timed);
       push_at_rate(*engine, events, rate, timed);
     });
     pushing.join();
@@ -160,6 +178,7 @@ int publisher_push(Options& options) {
                           publisher.counters().get(static_cast<std::size_t>(run::PublisherCounter::sequence)) == last;
     add_percentiles(line, "push", timed.push);
     add_percentiles(line, "floor", timed.floor);
+    add_percentiles(line, "commit", timed.commit);
     line.add("found_full", timed.full).add_text("complete", complete ? "yes" : "no").print();
     unlink(path.c_str());
   }

@@ -61,6 +61,13 @@ export class AccessDesk {
     this.#note(visitor, holding, more);
   }
 
+  /** Kind and id, as in the audit log; empty before the login. */
+  loginOf(connection: number): string {
+    const principal = this.#visitors.get(connection)?.connection.principal;
+    if (principal === undefined) return '';
+    return principal.id === '' ? principal.kind : `${principal.kind} ${principal.id}`;
+  }
+
   refused(connection: number, refusal: Refusal): void {
     const visitor = this.#visitors.get(connection);
     if (visitor !== undefined) this.control.refusedElsewhere(visitor.connection, refusal);

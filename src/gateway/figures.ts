@@ -1,5 +1,5 @@
 /** What the gateway counts: by worker, and summed. Plain data that may cross threads; pure. */
-import type { ErrorCode } from './protocol.js';
+import type { ErrorCode, Mode } from './protocol.js';
 
 /** Those of now; all else only grows. */
 const gauges = ['sessions', 'subscriptions', 'messagesPending', 'windowBytes', 'bufferedBytes'] as const;
@@ -45,6 +45,20 @@ export interface GatewayStats extends GatewayFigures {
   workers: number;
   /** Threads that died and were begun anew. */
   restarts: number;
+}
+
+/** One session, for the operator. */
+export interface GatewaySessionInfo {
+  /** Number of the connection; unique while the gateway runs. */
+  connection: number;
+  address: string;
+  /** As it called itself in its hello: whatever it liked. */
+  client: string;
+  /** Kind and id of its login, as in the audit log; empty before the login. */
+  login: string;
+  subscriptions: { id: number; channel: number; mode: Mode }[];
+  /** Bytes that wait in its socket. */
+  bufferedBytes: number;
 }
 
 export function noFigures(): GatewayFigures {

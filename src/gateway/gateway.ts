@@ -5,7 +5,7 @@ import type { DirectoryChannel } from '../control/protocol.js';
 import type { NativeGatewayOptions } from '../native.js';
 import type { AccessControl, ConnectRequest, SessionAction } from './access/access_control.js';
 import { AccessDesk } from './access_desk.js';
-import { type GatewayFigures, type GatewayStats, remains, sumFigures } from './figures.js';
+import { type GatewayFigures, type GatewaySessionInfo, type GatewayStats, remains, sumFigures } from './figures.js';
 import { admitHttp } from './http/admission.js';
 import type { HttpAsk, Metrics } from './http/context.js';
 import type { GatewayOptions } from './options.js';
@@ -115,6 +115,15 @@ export class Gateway extends EventEmitter<GatewayEvents> {
   /** The same as of now. */
   async freshStats(): Promise<GatewayStats> {
     return this.#sum(await Promise.all([...this.#threads.keys()].map((thread) => thread.freshFigures())));
+  }
+
+  /** Everyone who is connected. */
+  async sessions(): Promise<GatewaySessionInfo[]> {
+    const lists = [...this.#threads].map(async ([thread, desk]) => {
+      const sessions = await thread.sessions();
+      return sessions.map((session) => ({ ...session, login: desk.loginOf(session.connection) }));
+    });
+    return (await Promise.all(lists)).flat();
   }
 
   #sum(figures: GatewayFigures[]): GatewayStats {

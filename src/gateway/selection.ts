@@ -16,6 +16,12 @@ export function isPattern(selector: Selector): selector is string {
   return pattern !== undefined && pattern.exact === undefined;
 }
 
+/** The one name that a selector means, for who judges by names: `BRK\\*A` is BRK*A. Its number where there is none. */
+export function nameOf(selector: Selector, all: readonly InstrumentEntry[]): string {
+  if (typeof selector === 'number') return indexOf(all).numbers.get(selector)?.symbol ?? String(selector);
+  return namePattern(selector)?.exact ?? selector;
+}
+
 /** What it is that makes the selectors unusable, if anything. */
 export function faultOf(selectors: readonly Selector[]): string | undefined {
   let patterns = 0;

@@ -6,7 +6,7 @@ import type { NativeGateway, NativeGatewayCounts } from '../native.js';
 import { TokenBucket } from '../recovery/token_bucket.js';
 import type { ServerSocket } from '../uws_socket.js';
 import { closeCode, type Refusal } from './access/codes.js';
-import { type GatewayFigures, noFigures } from './figures.js';
+import { type GatewayFigures, type GatewaySessionInfo, noFigures } from './figures.js';
 import { jsonTexts } from './json_frames.js';
 import { SessionPace } from './pace.js';
 import {
@@ -18,12 +18,11 @@ import {
   type HelloMessage,
   type InstrumentEntry,
   parseMessage,
-  type Selector,
   type SubscribeMessage,
   text_bytes_max,
   textOf,
 } from './protocol.js';
-import { choose, faultOf, isPattern } from './selection.js';
+import { choose, faultOf, isPattern, nameOf } from './selection.js';
 import {
   type Asked,
   type ChannelState,
@@ -218,6 +217,18 @@ export class GatewayState {
 
   health(): { channel: number; ready: boolean }[] {
     return [...this.#channels.values()].map(({ channel, native }) => ({ channel, ready: native.state().ready }));
+  }
+
+  /** Those of now, in the order of their coming; `login` is not known here. */
+  sessions(): GatewaySessionInfo[] {
+    return [...this.#sessions].map(({ address, client, connection, socket, subscriptions }) => ({
+      connection,
+      address,
+      client,
+      login: '',
+      subscriptions: [...subscriptions.values()].map(({ channel, id, mode }) => ({ id, channel, mode })),
+      bufferedBytes: socket.buffered(),
+    }));
   }
 
   /** Everything that is counted; looks at every subscription. */
@@ -443,7 +454,9 @@ export class GatewayState {
       return;
     }
     if (channel === undefined) {
-      this.#error(session, { id, code: 'unknown_channel', message: 'there is no such channel' });
+      // Not before it is known whether they may have it: nobody learns which channels there are.
+      const forbidden = this.#refusal(session, subscription);
+      this.#error(session, { id, ...(forbidden ?? { code: 'unknown_channel', message: 'there is no such channel' }) });
       return;
     }
     const refused = this.#choose(session, channel, subscription);
@@ -535,17 +548,10 @@ export class GatewayState {
 
   #refusal(session: GatewaySession, subscription: SubscriptionState) {
     const { channel, intervalMs, levels, mode, selectors } = subscription;
-    const instruments =
-      selectors === undefined
-        ? 'all'
-        : selectors.filter((one) => !isPattern(one)).map((selector) => this.#nameOf(channel, selector));
+    const known = this.instruments(channel);
+    const names = selectors?.filter((one) => !isPattern(one)).map((one) => nameOf(one, known));
+    const instruments = names ?? 'all';
     return session.grant?.refuse({ channel, mode, instruments, levels, intervalMs });
-  }
-
-  #nameOf(channel: number, selector: Selector): string {
-    if (typeof selector === 'string') return selector;
-    const known = this.#channels.get(channel)?.instruments.find(({ instrument }) => instrument === selector);
-    return known?.symbol ?? String(selector);
   }
 
   #count(session: GatewaySession, subscription: SubscriptionState): void {

@@ -58,6 +58,9 @@ function onMessage(message: ToWorker): void {
     case 'figures':
       main.tell({ type: 'figures', number: message.number, figures: server.figures });
       break;
+    case 'sessions':
+      main.tell({ type: 'sessions', number: message.number, sessions: server.state.sessions() });
+      break;
     case 'close': {
       server.finish(last_turns_ms_max);
       const figures = close(message.reconnectMs, message.url);

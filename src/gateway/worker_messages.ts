@@ -4,7 +4,7 @@ import type { NativeGatewayOptions } from '../native.js';
 import type { ConnectRequest } from './access/access_control.js';
 import type { Refusal } from './access/codes.js';
 import type { Entitlements } from './access/entitlements.js';
-import type { GatewayFigures } from './figures.js';
+import type { GatewayFigures, GatewaySessionInfo } from './figures.js';
 import type { Admission, HttpAsk, Metrics } from './http/context.js';
 import type { GatewayServerOptions } from './server.js';
 import type { Holding } from './session.js';
@@ -59,7 +59,7 @@ export type ToWorker =
   | { type: 'directory'; channels: DirectoryChannel[] }
   | { type: 'answer'; number: number; answer: unknown }
   | { type: 'orders'; orders: SessionOrder[] }
-  | { type: 'figures'; number: number }
+  | { type: 'figures' | 'sessions'; number: number }
   | { type: 'close'; reconnectMs: number; url: string | undefined };
 
 export type FromWorker =
@@ -71,4 +71,5 @@ export type FromWorker =
   | { type: 'ask'; number: number; name: QuestionName; question: unknown }
   /** `number`: of the request; 0: unasked. */
   | { type: 'figures'; number: number; figures: GatewayFigures }
+  | { type: 'sessions'; number: number; sessions: GatewaySessionInfo[] }
   | { type: 'closed'; figures: GatewayFigures };

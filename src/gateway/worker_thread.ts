@@ -1,7 +1,7 @@
 /** The main thread's side of one worker of the gateway. */
 import { extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
-import { type GatewayFigures, noFigures } from './figures.js';
+import { type GatewayFigures, type GatewaySessionInfo, noFigures } from './figures.js';
 import {
   exit_asked,
   exit_none,
@@ -33,6 +33,7 @@ export class WorkerThread {
   readonly #exited: Promise<void>;
   readonly #requests = new Map<number, () => void>();
   #requestLast = 0;
+  #sessions: GatewaySessionInfo[] = [];
   #listening = false;
   #closing = false;
   #closed = false;
@@ -77,7 +78,19 @@ export class WorkerThread {
 
   /** Its figures as of now; after two seconds without an answer those that it told last. */
   async freshFigures(): Promise<GatewayFigures> {
-    if (this.#gone || this.#closing) return this.figures;
+    await this.#request('figures');
+    return this.figures;
+  }
+
+  /** Its sessions; none where it does not answer. */
+  async sessions(): Promise<GatewaySessionInfo[]> {
+    this.#sessions = [];
+    await this.#request('sessions');
+    return this.#sessions;
+  }
+
+  async #request(type: 'figures' | 'sessions'): Promise<void> {
+    if (this.#gone || this.#closing) return;
     const number = ++this.#requestLast;
     await new Promise<void>((resolve) => {
       const done = () => {
@@ -87,9 +100,8 @@ export class WorkerThread {
       };
       const timer = setTimeout(done, answer_ms_max);
       this.#requests.set(number, done);
-      this.tell({ type: 'figures', number });
+      this.tell({ type, number });
     });
-    return this.figures;
   }
 
   /**
@@ -136,6 +148,10 @@ export class WorkerThread {
         break;
       case 'figures':
         this.figures = message.figures;
+        this.#requests.get(message.number)?.();
+        break;
+      case 'sessions':
+        this.#sessions = message.sessions;
         this.#requests.get(message.number)?.();
         break;
       case 'ask':

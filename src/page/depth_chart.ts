@@ -58,6 +58,8 @@ export class DepthChart {
   #height = 0;
   #colours: Colours = { bid: '', ask: '', grid: '', text: '' };
   #pointer: number | undefined;
+  /** What the picture shows: nothing is drawn that stands there. */
+  #drawn = '';
   #labelled_ms = Number.NEGATIVE_INFINITY;
 
   constructor(wake: () => void) {
@@ -82,6 +84,7 @@ export class DepthChart {
 
   /** The colours of the page have changed. */
   recolour(): void {
+    this.#drawn = '';
     const style = getComputedStyle(document.documentElement);
     const colour = (name: string) => style.getPropertyValue(name).trim();
     this.#colours = { bid: colour('--bid'), ask: colour('--ask'), grid: colour('--line'), text: colour('--muted') };
@@ -89,6 +92,10 @@ export class DepthChart {
 
   draw(depth: Depth | undefined, instrument: GatewayInstrument | undefined, is_live: boolean, now: number): void {
     const [width, height] = [this.#width, this.#height];
+    const { instrumentSequence = -1, sequence = -1n } = depth ?? {};
+    const state = `${instrument?.symbol} ${sequence} ${instrumentSequence} ${is_live} ${width} ${height} ${this.#pointer}`;
+    if (state === this.#drawn) return;
+    this.#drawn = state;
     this.#fit(width, height);
     const context = this.#context;
     context.clearRect(0, 0, width, height);

@@ -36,6 +36,7 @@ export class FeedFigures {
   drawRate = 0;
   #draws = 0;
   #pongs = 0;
+  #welcomes = 0;
   #book_ms: number | undefined;
   #counted_ms = 0;
   readonly #rates = { messages: new SlidingRate(), frames: new SlidingRate(), bytes: new SlidingRate() };
@@ -44,6 +45,7 @@ export class FeedFigures {
 
   constructor(private readonly client: GatewayClient) {
     client
+      .on('welcome', () => this.#welcomes++)
       .on('digestMismatch', (sequence) => {
         this.mismatches++;
         this.mismatchSequence = sequence;
@@ -89,8 +91,9 @@ export class FeedFigures {
     this.#count(now, counted);
   }
 
+  /** Connections that came after the first. */
   get reconnects(): number {
-    return Math.max(0, this.client.figures().connects - 1);
+    return Math.max(0, this.#welcomes - 1);
   }
 
   /** Books that were asked for anew. */

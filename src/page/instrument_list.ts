@@ -131,7 +131,9 @@ export class InstrumentList {
     this.#choose((this.#found[next] as GatewayInstrument).symbol, false);
   }
 
-  draw(): void {
+  /** `is_live`: the prices are at most a second old. */
+  draw(is_live: boolean): void {
+    this.#scroll.classList.toggle('old', !is_live);
     const first = Math.max(0, Math.min(Math.floor(this.#top / row_height), this.#found.length - 1));
     const seen = Math.min(rows_most, Math.ceil(this.#height / row_height) + 1);
     // Whichever row shows an instrument keeps showing it while it is seen: a row's index is that of the instrument.

@@ -125,7 +125,7 @@ export class Screen {
       this.#tape.draw(feed.tape, instrument);
     }
     this.#chart.draw(depth, instrument, is_fresh, begin);
-    this.#list?.draw();
+    this.#list?.draw(feed.client.connected && feed.state !== 'silent');
     feed.figures.onDrawn(begin, performance.now());
   }
 

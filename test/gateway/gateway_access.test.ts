@@ -64,7 +64,7 @@ t.test('tokensLetInWhomTheyNameAndWhatIsWrongIsSaid', async (t) => {
   const { file, audit, make } = tokensIn(t);
   const good = make('desk');
   const expired = make('old', {}, Date.now() + 1);
-  const { connect, open } = await serve(t, 206, { tokens: file, audit });
+  const { connect, distributor, open } = await serve(t, 206, { tokens: file, audit });
   const refused = async (message: object, given?: string) => {
     const client = await connect(given);
     const error = await client.ask(message, 'welcome');
@@ -84,7 +84,12 @@ t.test('tokensLetInWhomTheyNameAndWhatIsWrongIsSaid', async (t) => {
     id: 2,
   });
   const byHeader = await connect(good.text);
-  t.match(await byHeader.ask(hello, 'welcome'), { type: 'welcome' });
+  t.match(await byHeader.ask({ ...hello, client: 'desk 4' }, 'welcome'), { type: 'welcome' });
+  const sessions = await distributor.gatewaySessions();
+  t.match(
+    sessions.find(({ client }) => client === 'desk 4'),
+    { address: '127.0.0.1', login: `token ${good.id}`, subscriptions: [] },
+  );
   await until('the audit log', () => readFileSync(audit, 'utf8').includes('mode_denied'));
   const events = readFileSync(audit, 'utf8')
     .trim()

@@ -95,7 +95,7 @@ t.test('whoIsSlowIsEndedAndNobodyWaitsForHim', { timeout: 60_000 }, async (t) =>
 });
 
 t.test('headsThatAreNoneAreRefused', async (t) => {
-  const { server } = await served(t, 226);
+  const { server } = await served(t, 225);
   const { port } = server;
   const host = `host: 127.0.0.1:${port}`;
   const status = async (request: string) => Number((await raw(port, request, 300)).split(' ')[1]);
@@ -134,7 +134,7 @@ t.test('headsThatAreNoneAreRefused', async (t) => {
 });
 
 t.test('whoVanishesLeavesNothingBehind', async (t) => {
-  const { server } = await served(t, 227);
+  const { server } = await served(t, 225);
   const gone = [
     (socket: Socket) => socket.destroy(),
     (socket: Socket) => socket.resetAndDestroy(),

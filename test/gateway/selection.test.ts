@@ -1,5 +1,5 @@
 import t from 'tap';
-import { choose, faultOf, patterns_max } from '../../src/gateway/selection.js';
+import { choose, faultOf, nameOf, patterns_max } from '../../src/gateway/selection.js';
 
 t.test('selectorsThatAreNoneAreRefusedBeforeAnythingIsMatched', (t) => {
   for (const fine of [['AAPL', 5, 'M*', '?', '\\*', 'A**B***C*D*']]) t.equal(faultOf(fine), undefined);
@@ -22,6 +22,11 @@ t.test('aSymbolWithAStarIsNamedWithABackslash', (t) => {
   t.same(numbers('BRK*A'), [1, 2]);
   t.same(numbers('BRK\\*A'), [1]);
   t.same(numbers('A\\\\B'), [3]);
+  t.same(
+    ['BRK\\*A', 'A\\\\B', 'BRKXA', 2, 9].map((selector) => nameOf(selector, all)),
+    ['BRK*A', 'A\\B', 'BRKXA', 'BRKXA', '9'],
+    'entitlement is judged by the name that is meant',
+  );
   t.end();
 });
 

@@ -34,6 +34,7 @@ async function untilSymbol(page: Page, symbol: string): Promise<void> {
 
 t.test('theLadderIsTheServersDepthAtTheSameSequence', { skip }, async (t) => {
   const { distributor, faults, page } = await live(t, 240);
+  await until('books', () => distributor.stats().sequence > 1_000n);
   const symbols = distributor.instruments().map(({ symbol }) => symbol);
   const random = new Random(11);
   const compared: ShownLadder[] = [];
@@ -52,14 +53,15 @@ t.test('theLadderIsTheServersDepthAtTheSameSequence', { skip }, async (t) => {
     const shown = await readLadder(page);
     record.stop();
     const depth = record.depths.get(shown.instrumentSequence);
-    if (depth === undefined) {
+    // A page that waited for a processor says so, and is asked again.
+    if (depth === undefined || !shown.isLive) {
       unseen++;
       continue;
     }
     compared.push(shown);
     const expected = { symbol, isLive: true, bids: written(depth.bids), asks: written(depth.asks) };
     t.match(shown, expected, `${symbol} at ${shown.instrumentSequence}`);
-    t.ok(shown.bids.length > 3 && shown.asks.length > 3, 'there is something to compare');
+    t.ok(shown.bids.length + shown.asks.length > 2, 'there is something to compare');
   }
   t.equal(compared.length, 20, `${unseen} moments that the record had missed`);
   t.ok(new Set(compared.map(({ symbol }) => symbol)).size > 3, 'of several instruments');
@@ -127,6 +129,16 @@ t.test('everythingCanBeDoneByKeyboard', { skip }, async (t) => {
   t.same(faults, []);
 });
 
+/** A colour with another one, that lets it through, over it. */
+function blend(ground: string, over: string): string {
+  const [below, above] = [ground, over].map((colour) => (colour.match(/[\d.]+/g) ?? []).map(Number)) as [
+    number[],
+    number[],
+  ];
+  const share = above[3] ?? 1;
+  return `rgb(${below.map((part, index) => part * (1 - share) + (above[index] ?? 0) * share).join(', ')})`;
+}
+
 /** WCAG's contrast of two colours as rgb(r, g, b). */
 function contrast(one: string, other: string): number {
   const luminance = (colour: string) => {
@@ -141,7 +153,11 @@ function contrast(one: string, other: string): number {
 }
 
 t.test('fitsAPhoneInDarkAndLight', { skip }, async (t) => {
-  const { url } = await live(t, 242);
+  const { page: desk, url } = await live(t, 242);
+  for (const width of [1600, 1200, 1199, 760, 759, 320]) {
+    await desk.setViewportSize({ width, height: 700 });
+    t.equal(await desk.evaluate('document.documentElement.scrollWidth'), width, 'nothing lies beyond the edge');
+  }
   const grounds = new Set<string>();
   for (const colorScheme of ['dark', 'light'] as const) {
     const { faults, page } = await openPage(t, url, {
@@ -166,12 +182,19 @@ t.test('fitsAPhoneInDarkAndLight', { skip }, async (t) => {
       const ground = style('main > section').backgroundColor;
       const texts = ['#ladder tr.bid .price', '#ladder tr.ask .price', '#ladder .figure', '#ladder td:nth-child(2)', '#asof',
         '.pill', '#feed dt', '#feed dd', '#tape .time', 'h2', '.list .row .bid'];
-      return { ground, raised: style('button').backgroundColor, texts: texts.map((name) => [name, style(name).color]) };
-    })()`)) as { ground: string; raised: string; texts: [string, string][] };
+      const bars = ['bid', 'ask'].map((side) => style('#ladder tr.' + side + ' .bar').backgroundColor);
+      return { bars, ground, raised: style('button').backgroundColor, texts: texts.map((name) => [name, style(name).color]) };
+    })()`)) as { bars: string[]; ground: string; raised: string; texts: [string, string][] };
     grounds.add(colours.ground);
     for (const [name, colour] of colours.texts)
       for (const ground of [colours.ground, colours.raised])
         t.ok(contrast(colour, ground) >= 4.5, `${colorScheme}: ${name} ${contrast(colour, ground).toFixed(1)}`);
+    const over_bars = colours.texts.filter(([name]) => /figure|nth-child/.test(name));
+    for (const [name, colour] of over_bars)
+      for (const bar of colours.bars) {
+        const told = contrast(colour, blend(colours.ground, bar));
+        t.ok(told >= 4.5, `${colorScheme}: ${name} on a bar ${told.toFixed(1)}`);
+      }
     await page.locator('#theme').tap();
     await page.locator('#theme').tap();
     const switched = await page.evaluate('getComputedStyle(document.querySelector("main > section")).backgroundColor');

@@ -81,7 +81,7 @@ export async function openPage(t: Test, url: string, options: BrowserContextOpti
 }
 
 /** Until the book that is shown is live. */
-export async function untilLive(page: Page, ms = 10_000): Promise<void> {
+export async function untilLive(page: Page, ms = 30_000): Promise<void> {
   await page.waitForSelector('html[data-fresh="yes"]', { timeout: ms });
 }
 

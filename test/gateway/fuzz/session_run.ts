@@ -1,5 +1,7 @@
 /** One run of the gateway's session state: clients, logins, sockets and channels do what a seed says. */
+
 import { SeededRandom } from '../../../src/faults/random.js';
+import { refuse } from '../../../src/gateway/access/codes.js';
 import { modes, slow_policies } from '../../../src/gateway/protocol.js';
 import {
   type GatewaySession,
@@ -45,9 +47,14 @@ export class SessionRun {
   readonly #state: GatewayState;
   readonly #clients: FakeClient[] = [];
   readonly #checking: GatewaySession[] = [];
+  /** Requests whose judgement is still to come, in their order. */
+  readonly #judging: GatewaySession[] = [];
+  readonly #gone = new Set<GatewaySession>();
   #all: FakeClient[] = [];
   #doing = '';
   #now_ms = 0;
+  /** The main thread answers nothing for a while. */
+  #stalled = false;
   #numberLast = 0;
 
   constructor(seed: number) {
@@ -61,7 +68,15 @@ export class SessionRun {
         bufferedBytes: buffered_max,
         requestsPerSecond: this.#random.pick([20, 1_000_000]),
       },
-      { login: (session) => this.#login(session) },
+      {
+        login: (session) => this.#login(session),
+        request: (session) => this.#judging.push(session),
+        held: (session) => this.#goneAlready(session, 'holds something'),
+        closed: (session) => {
+          this.#goneAlready(session, 'is closed');
+          this.#gone.add(session);
+        },
+      },
       new Map(this.#channels.map((channel) => [channel.channel, channel])),
     );
   }
@@ -90,7 +105,8 @@ export class SessionRun {
     else if (act < 50) this.#ask(client);
     else if (act < 70) this.#do('turn', () => this.#state.turn());
     else if (act < 75) this.#do('tick', () => this.#state.tick(this.#now_ms));
-    else if (act < 80) this.#answerLogin();
+    else if (act < 77) this.#answerLogin();
+    else if (act < 80) this.#judge(this.#stalled ? 0 : random.between(1, 8));
     else if (act < 84) client.reads = !client.reads;
     else if (act < 88) this.#drain(client);
     else if (act < 91) random.pick(this.#channels).defines();
@@ -98,6 +114,7 @@ export class SessionRun {
     else if (act < 95) this.#regrant(client);
     else if (act < 97) this.#closed(client);
     else if (act < 98) for (let count = 0; count < flood; count++) this.#ask(client);
+    else if (act < 99) this.#stalled = !this.#stalled;
     else if (client.ended !== undefined) this.#closed(client);
   }
 
@@ -152,7 +169,11 @@ export class SessionRun {
 
   #grant(): Grant {
     const refused = this.#random.between(0, 2) === 0 ? this.#random.pick(modes) : undefined;
-    return { refuse: ({ mode }) => (mode === refused ? { code: 'forbidden', message: 'not yours' } : undefined) };
+    const hidden = this.#random.pick(['', 'A', 'AA1', 'ES']);
+    return {
+      refuse: ({ mode }) => (mode === refused ? { code: 'forbidden', message: 'not yours' } : undefined),
+      permits: (_channel, _mode, _levels, symbol) => hidden === '' || !symbol.startsWith(hidden),
+    };
   }
 
   /** Late, perhaps for one who is gone, perhaps twice. */
@@ -178,7 +199,20 @@ export class SessionRun {
       if (client.ended === undefined)
         client.expect(kind, (answer) => (answer.type === 'error' && answer.code === 'rate_limited') || fits(answer));
       this.#state.message(session, text, this.#now_ms);
+      if (!this.#stalled && random.between(0, 4) > 0) this.#judge(this.#judging.length);
     });
+  }
+
+  /** The main thread's answers, late or at once; sometimes they find nobody. */
+  #judge(count: number): void {
+    for (const session of this.#judging.splice(0, count)) {
+      const refused = this.#random.between(0, 19) === 0;
+      this.#state.judged(session, refused ? refuse('requests_exceeded', '', 10) : undefined);
+    }
+  }
+
+  #goneAlready(session: GatewaySession, what: string): void {
+    if (this.#gone.has(session)) this.faults.push(`a session that was closed before ${what}`);
   }
 
   #request(client: FakeClient, kind: string): [text: string | undefined, fits: FakeClient['expected'][0]['fits']] {
@@ -278,8 +312,9 @@ export class SessionRun {
       const waiting = session?.waiting ?? [];
       const length = waiting.reduce((sum, { text }) => sum + (text?.length ?? 0), 0);
       if (waiting.length > 64 || length > 65_536) this.faults.push(`client ${number}: ${waiting.length} wait`);
-      const checking = session?.phase === 'checking';
-      if (!checking && expected.length > 0)
+      if ((session?.queue.length ?? 0) > 512) this.faults.push(`client ${number}: ${session?.queue.length} queued`);
+      const waits = session !== undefined && (session.phase === 'checking' || this.#judging.includes(session));
+      if (!waits && expected.length > 0)
         this.faults.push(`client ${number} has no answer to ${expected.map(({ what }) => what).join(', ')}`);
     }
     for (const { faults } of [...this.#all, ...this.#channels]) this.faults.push(...faults.splice(0));
