@@ -42,6 +42,37 @@ t.test('fillsInDefaultsOfServe', async (t) => {
     exitAtEnd: false,
     waitSubscribers: 0,
     waitTimeoutMs: 0,
+    soupbintcp: {
+      username: '',
+      passwordFile: '',
+      session: '',
+      heartbeatTimeoutMs: 0,
+      backoffMs: 100,
+      backoffMsMax: 10_000,
+    },
+    moldudp64: {
+      interface: '127.0.0.1',
+      session: '',
+      servers: [],
+      lost: 'fault',
+      giveUpMs: 10_000,
+      silenceMs: 5_000,
+      parkedBytesMax: 64 * 2 ** 20,
+    },
+    pcap: { groups: [], port: 0 },
+    validation: {
+      unknownOrder: 'refuse',
+      duplicateOrder: 'refuse',
+      overExecution: 'refuse',
+      invalidQuantity: 'refuse',
+      invalidSide: 'refuse',
+      wrongInstrument: 'refuse',
+      unknownInstrument: 'refuse',
+      offTick: 'refuse',
+      priceOutOfRange: 'refuse',
+      delisted: 'refuse',
+    },
+    carryOver: false,
     simulate: { seed: 1n, symbols: 100, messages: 0n, liveOrders: 20_000, messageIntervalNs: 50_000 },
     ingest: {
       acknowledge: 'auto',
@@ -232,7 +263,7 @@ t.test('listsEveryOptionWithDescriptionAndDefault', async (t) => {
     t.same(
       noDefault,
       schema === serveOptions
-        ? ['date', 'access.jwt.issuer', 'access.jwt.audience', 'profile']
+        ? ['date', 'moldudp64.groupB', 'access.jwt.issuer', 'access.jwt.audience', 'profile']
         : [...resume_fields, 'profile'],
     );
   }
