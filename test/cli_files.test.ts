@@ -16,7 +16,7 @@ t.test('wrongUsageIsOneLineAndExitCode2', async (t) => {
     [['serve', '--line-a-port', 'abc'], /--line-a-port is "abc", expected a whole number from 1 to 65535/],
     [['serve', '--line-a-port'], /argument missing/],
     [['serve', 'extra'], /too many arguments/],
-    [['serve', '--source', 'nope'], /--source is "nope", expected "simulate" or "itch:FILE"/],
+    [['serve', '--source', 'nope'], /--source is "nope", expected "simulate", "itch:FILE", .* or "pcap:FILE"/],
     [['subscribe', '--view', 'x'], /--view is "x", expected one of "json", "bbo", "ladder", "status", "none"/],
     [['subscribe', '--l3'], /--l3 needs --dump/],
     [['subscribe', '--interface', 'nosuch0'], /--interface is "nosuch0", expected an IPv4 address, or an interface/],

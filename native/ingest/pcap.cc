@@ -261,7 +261,7 @@ FrameKind read_frame(std::uint32_t link_type, std::span<const std::uint8_t> fram
   if (packet.empty()) return FrameKind::truncated;
   if (packet[0] >> 4 != 4) return FrameKind::other;
   if (packet.size() < 20) return FrameKind::truncated;
-  const std::size_t header = (packet[0] & 0xfU) * 4U;
+  const std::size_t header = std::size_t{4} * (packet[0] & 0xfU);
   const std::size_t total = u16_be(packet.data() + 2);
   if (header < 20 || total < header) return FrameKind::other;
   if (packet[9] != protocol_udp) return FrameKind::other;
