@@ -1,5 +1,6 @@
 #include "ingest/engine_event.h"
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 #include <limits>
@@ -70,7 +71,9 @@ bool can_be_taken(const engine::Event& event) {
 
 std::size_t to_cells(const engine::Event& event, std::span<InputCell, engine_cells_max> out) {
   if (!can_be_taken(event)) [[unlikely]] {
-    out[0].event = {event.number, event.time_ns, 0, 0, 0, 0, 0, InputKind::none, Side::none, Kind::none, 0};
+    // Whatever else is wrong with it, its time must not be.
+    const std::int64_t time_ns = std::clamp<std::int64_t>(event.time_ns, 0, engine::event_time_max - 1);
+    out[0].event = {event.number, time_ns, 0, 0, 0, 0, 0, InputKind::none, Side::none, Kind::none, 0};
     return 1;
   }
   const Meaning meaning = meanings[static_cast<std::size_t>(event.kind)];

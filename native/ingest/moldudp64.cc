@@ -7,6 +7,8 @@ namespace {
 
 constexpr std::uint64_t sequence_max = std::uint64_t{1} << 63;
 constexpr std::uint64_t ahead_max = std::uint64_t{1} << 32;
+// What a packet that is parked costs beyond its bytes, about: a feed of tiny ones must not take many times its limit.
+constexpr std::size_t parked_overhead = 128;
 
 std::size_t u16_at(std::span<const std::uint8_t> bytes, std::size_t offset) {
   return static_cast<std::size_t>(bytes[offset]) << 8 | bytes[offset + 1];
@@ -112,12 +114,12 @@ void MoldReceiver::park(const MoldPacket& packet) {
   std::size_t offset = 0;
   for (std::uint64_t skipped = packet.sequence; skipped < start; ++skipped) offset += 2 + u16_at(packet.blocks, offset);
   const std::span<const std::uint8_t> blocks = packet.blocks.subspan(offset);
-  if (start > hole_begin() && parked_bytes_ + blocks.size() > options_.parked_bytes_max) {
+  if (start > hole_begin() && parked_bytes_ + blocks.size() + parked_overhead > options_.parked_bytes_max) {
     counters_.parked_dropped += end - start;
     overfull_ = true;
     return;
   }
-  parked_bytes_ += blocks.size();
+  parked_bytes_ += blocks.size() + parked_overhead;
   parked_.emplace(start, Parked{{blocks.begin(), blocks.end()}, static_cast<std::uint16_t>(end - start)});
 }
 
@@ -141,7 +143,7 @@ bool MoldReceiver::next(std::span<const std::uint8_t>& message, std::uint64_t& s
     current_end_ = first->first + first->second.count;
     current_offset_ = 0;
     current_ = std::move(first->second);
-    parked_bytes_ -= current_.blocks.size();
+    parked_bytes_ -= current_.blocks.size() + parked_overhead;
     parked_.erase(first);
   }
 }

@@ -231,6 +231,17 @@ const PublisherOptions& checked(const PublisherOptions& options) {
   return options;
 }
 
+// Of the instruments that are defined before the source's first event, by what was published or carried over.
+std::vector<std::uint32_t> source_codes_of(const Start& start) {
+  std::vector<std::uint32_t> codes;
+  for (const book::InstrumentRecord& record : start.state.records) codes.push_back(record.source_code);
+  for (std::size_t at = 0; at < start.restated.size(); at += ingest::cells_of(start.restated[at].event.kind)) {
+    const ingest::InputEvent& event = start.restated[at].event;
+    if (event.kind == ingest::InputKind::definition) codes.push_back(event.source_code);
+  }
+  return codes;
+}
+
 }  // namespace
 
 Publisher::Publisher(const PublisherOptions& options, std::function<void()> on_end)
@@ -241,6 +252,7 @@ Publisher::Publisher(const PublisherOptions& options, std::function<void()> on_e
       definitions_(std::size_t{options.limits.instruments_max} * 2, options.limits.prefault),
       book_(options.limits),
       start_(begin(options_, book_)),
+      source_codes_(source_codes_of(start_)),
       ring_memory_(make_ring(options_)),
       identity_(identity_of(options)),
       output_(std::make_unique<Output>(options_, start_, ring_identity_of(options), ring_memory_.data(),
@@ -317,11 +329,7 @@ bool Publisher::followers_need_time(std::int64_t now_ns, FollowerPatience& patie
   return patience.waits(followers_.slowest(), tail + waiting, header->capacity / 2, now_ns);
 }
 
-std::vector<std::uint32_t> Publisher::source_codes_before() const {
-  std::vector<std::uint32_t> codes;
-  for (const book::InstrumentRecord& record : start_.state.records) codes.push_back(record.source_code);
-  return codes;
-}
+std::vector<std::uint32_t> Publisher::source_codes_before() const { return source_codes_; }
 
 bool Publisher::take_definition(PublishedDefinition& definition) {
   if (definitions_.available() == 0) return false;

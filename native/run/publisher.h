@@ -189,6 +189,7 @@ class Publisher {
   SpscRing<book::Refusal> refusals_{refusals_kept, false};
   book::Book book_;
   Start start_;
+  std::vector<std::uint32_t> source_codes_;  // of start_, which the thread takes apart
   io::SharedMemory ring_memory_;
   std::uint64_t identity_;
   std::unique_ptr<Output> output_;

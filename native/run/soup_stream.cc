@@ -47,8 +47,12 @@ bool SoupStream::connect() {
   addrinfo* found = nullptr;
   connect_since_ns_ = io::monotonic_ns();
   if (getaddrinfo(options_.host.c_str(), std::to_string(options_.port).c_str(), &hints, &found) != 0) return false;
+  std::vector<const addrinfo*> addresses;
+  for (const addrinfo* at = found; at != nullptr; at = at->ai_next) addresses.push_back(at);
   bool begun = false;
-  for (const addrinfo* at = found; at != nullptr && !begun; at = at->ai_next) {
+  for (std::size_t tried = 0; tried < addresses.size() && !begun; ++tried) {
+    // Whether one answers shows later: the next attempt is at the next one.
+    const addrinfo* at = addresses[address_turn_++ % addresses.size()];
     socket_ = io::FileDescriptor(socket(at->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
     begun = socket_.open() && (::connect(socket_.get(), at->ai_addr, at->ai_addrlen) == 0 || errno == EINPROGRESS);
   }
@@ -112,6 +116,7 @@ bool SoupStream::receive() {
 FeedNext SoupStream::accepted() {
   session_name_ = session_.session();
   sequence_ = session_.sequence();
+  --address_turn_;  // this one is good
   backoff_ns_ = options_.backoff_ns;
   counters_.add(FeedCounter::connects);
   if (sequence_ == 0) return fail("a first message of number 1 or more, but the server says 0");

@@ -50,6 +50,7 @@ class SoupStream final : public FeedStream {
   bool connecting_ = false;
   std::int64_t connect_since_ns_ = 0;
   std::int64_t attempt_due_ns_ = 0;
+  std::size_t address_turn_ = 0;  // a host may have several
   std::int64_t backoff_ns_;
   std::vector<std::uint8_t> buffer_;
   std::size_t begin_ = 0;

@@ -120,6 +120,8 @@ TEST(publisherRefusesWhatLacksSomething) {
   CHECK(refused([](Event& event) { event.instrument = 0; }));
   CHECK(refused([](Event& event) { event.instrument = 65'536; }));
   CHECK(refused([](Event& event) { event.flags = 0x80; }));
+  CHECK(refused([](Event& event) { event.time_ns = -1; }));
+  CHECK(refused([](Event& event) { event.time_ns = engine::event_time_max; }));
   CHECK(refused([](Event& event) { event.kind = engine::EventKind::system; }));
   CHECK_EQUAL(publisher.last(), 0U);
   CHECK(publisher.try_push(good) == PushStatus::ok);

@@ -174,5 +174,16 @@ TEST(moldHolesAreGivenUpInTimeAndMemoryIsBounded) {
   CHECK_EQUAL(receiver.counters().implausible, 1);
 }
 
+TEST(moldTinyPacketsCountForWhatTheyCost) {
+  MoldOptions options;
+  options.parked_bytes_max = 65'536;
+  MoldReceiver receiver(options);
+  receiver.on_packet(packet(1, 1), 1);
+  drain(receiver);
+  for (std::uint64_t first = 11; first < 4'011; first += 2) receiver.on_packet(packet(first, 1), 1);
+  CHECK(receiver.overfull());
+  CHECK(receiver.counters().parked_dropped > 1'400);
+}
+
 }  // namespace
 }  // namespace depthcast::test

@@ -314,6 +314,49 @@ TEST(sessionIsNotContinuedWhereThatCannotBeProved) {
 }
 
 // Another source under the same name: what it gives is not what was published.
+// A start that has something to restate, and nothing else.
+class CarriedStart final : public run::StartPoint {
+ public:
+  explicit CarriedStart(std::vector<ingest::InputCell> cells) : cells_(std::move(cells)) {}
+  run::Start begin(book::Book&) override {
+    run::Start start;
+    start.session = 5;
+    start.restated = cells_;
+    return start;
+  }
+  io::SharedMemory make_ring(std::size_t bytes) override { return io::SharedMemory::create(folder_ / "ring", bytes); }
+  void ring_ready(io::SharedMemory&) override {}
+
+ private:
+  ScratchFolder folder_{"/dev/shm"};
+  std::vector<ingest::InputCell> cells_;
+};
+
+// Else the parser of a feed that goes on in mid-day would take them for unknown, and define them anew by what little it
+// knows of them.
+TEST(sessionThatCarriesOrdersOverTellsTheSourceWhichInstrumentsAreDefined) {
+  std::vector<ingest::InputCell> cells(6);
+  const auto set = [&](std::size_t at, ingest::InputKind kind, std::uint32_t source_code) {
+    cells[at].event = {0, 0, 0, 0, 0, 0, source_code, kind, Side::none, Kind::none, 0};
+  };
+  set(0, ingest::InputKind::clear, 0);
+  for (const std::uint32_t code : {7U, 4'000U}) {
+    const std::size_t at = code == 7U ? 1 : 4;
+    set(at, ingest::InputKind::definition, code);
+    cells[at + 1].definition = {};
+    cells[at + 1].definition.symbol[0] = 'A';
+  }
+  set(3, ingest::InputKind::status, 7);
+  PublisherOptions options = options_of(fresh_line());
+  options.start = std::make_shared<CarriedStart>(cells);
+  Publisher publisher(options, [] {});
+  const std::vector<std::uint32_t> defined{7, 4'000};
+  publisher.start();
+  publisher.end_input();
+  publisher.join();
+  CHECK(publisher.source_codes_before() == defined);
+}
+
 TEST(sessionEndsWhereTheSourceContradictsWhatWasPublished) {
   const ScratchFolder folder("/dev/shm");
   const io::LineAddress line = fresh_line();

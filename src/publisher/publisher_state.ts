@@ -25,6 +25,8 @@ export class PublisherState {
   readonly retained: RetainedFrames;
   /** Frames of `retained` that this connection has been given. */
   #sent = 0;
+  /** Events up to this one have left this process, on this connection or before it. */
+  #written = 0n;
   /** A login was refused since a new session has begun: the next one opens it. */
   #restates = false;
 
@@ -46,9 +48,11 @@ export class PublisherState {
     if (known === 0n) {
       this.next = next;
       this.acknowledged = next - 1n;
-      const restates = this.#restates;
+      if (!this.#restates) return this.#stream(next);
       this.#restates = false;
-      return restates ? { act: 'restate' } : this.#stream(next);
+      // What was pushed since the refusal knew nothing of the new session.
+      this.#forget(next);
+      return { act: 'restate' };
     }
     if (next >= this.oldest && next <= this.next) return this.#stream(next);
     if (session !== known) return this.#restate(next, session);
@@ -74,8 +78,14 @@ export class PublisherState {
   ack(event: bigint): void {
     if (event <= this.acknowledged) return;
     this.acknowledged = event;
-    this.#sent -= this.retained.release(event);
-    if (this.#sent < 0) this.#sent = 0;
+    this.#release();
+  }
+
+  /** The socket does not need the memory of frames up to that event any more. */
+  written(event: bigint): void {
+    if (event <= this.#written) return;
+    this.#written = event;
+    this.#release();
   }
 
   /** Takes all of it or, where there is no room, nothing. Returns the events taken. */
@@ -102,7 +112,21 @@ export class PublisherState {
     return this.acknowledged + 1n >= this.next;
   }
 
+  // What an earlier connection has brought may be acknowledged while it still waits in this one's socket.
+  #release(): void {
+    const upto = this.acknowledged < this.#written ? this.acknowledged : this.#written;
+    this.#sent = Math.max(0, this.#sent - this.retained.release(upto));
+  }
+
+  #forget(next: bigint): void {
+    this.retained.clear();
+    this.#sent = 0;
+    this.#written = next - 1n;
+  }
+
   #stream(next: bigint): Verdict {
+    this.#written = next - 1n;
+    this.#release();
     this.#sent = this.retained.indexOf(next);
     return { act: 'stream' };
   }
@@ -111,8 +135,7 @@ export class PublisherState {
   #restate(next: bigint, session: bigint): Verdict {
     if (!this.canRestate)
       return fail('restate_needed', `a new session expects event ${next}; give connect() a function restate`, next);
-    this.retained.clear();
-    this.#sent = 0;
+    this.#forget(next);
     this.next = next;
     this.acknowledged = next - 1n;
     this.session = session;

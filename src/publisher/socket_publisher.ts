@@ -249,8 +249,8 @@ export class SocketPublisher extends EventEmitter<EventPublisherEvents> implemen
     while (socket.writableLength < socket_bytes_max) {
       const frame = this.#state.takeFrame();
       if (frame === undefined) break;
-      // Its memory stays as it is until the distributor has acknowledged it, so until it was sent.
-      socket.write(frame.bytes);
+      // Its memory stays as it is until it was sent, and the distributor has acknowledged it.
+      socket.write(frame.bytes, (error) => this.#written(socket, frame.last, error));
       this.#told_ms = performance.now();
     }
     if (this.#ending && !this.#done && this.#state.allSent && !this.#endSent) {
@@ -259,6 +259,12 @@ export class SocketPublisher extends EventEmitter<EventPublisherEvents> implemen
     }
   }
   #endSent = false;
+
+  #written(socket: Socket, last: bigint, error: Error | null | undefined): void {
+    if (socket !== this.#socket || error) return;
+    this.#state.written(last);
+    if (this.#hasRoom()) this.#room.settle();
+  }
 
   #tick(): void {
     const now_ms = performance.now();

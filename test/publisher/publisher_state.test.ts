@@ -18,7 +18,10 @@ function push(state: PublisherState, events: number): number {
 
 function sentBy(state: PublisherState): bigint[] {
   const firsts: bigint[] = [];
-  for (let frame = state.takeFrame(); frame !== undefined; frame = state.takeFrame()) firsts.push(frame.first);
+  for (let frame = state.takeFrame(); frame !== undefined; frame = state.takeFrame()) {
+    firsts.push(frame.first);
+    state.written(frame.last);
+  }
   return firsts;
 }
 
@@ -48,14 +51,35 @@ t.test('takesNothingWhereMemoryIsFull', async (t) => {
   for (let batch = 0; batch < 100; batch++) taken += push(state, 10);
   t.ok(taken > 0 && taken < 100);
   t.equal(state.next, BigInt(taken + 1));
+  sentBy(state);
   state.ack(BigInt(taken));
   t.equal(push(state, 10), 10);
+});
+
+t.test('keepsWhatIsAcknowledgedWhileItWaitsInTheSocket', async (t) => {
+  const state = new PublisherState(4_096, false);
+  state.accepted(accepted(1n));
+  while (push(state, 10) !== 0);
+  const events = Number(state.next - 1n);
+  sentBy(state);
+  // Cut off; an acknowledgement of what the last connection brought overtakes this one's frames.
+  t.same(state.accepted(accepted(1n)), { act: 'stream' });
+  const first = state.takeFrame();
+  const bytes = Uint8Array.from(first?.bytes ?? []);
+  state.ack(BigInt(events));
+  t.ok(state.allAcknowledged);
+  t.equal(push(state, 10), 0, 'its memory is not free yet');
+  t.same(first?.bytes, bytes);
+  state.written(10n);
+  t.equal(push(state, 10), 10);
+  t.equal(sentBy(state).at(-1), BigInt(events + 1));
 });
 
 t.test('failsWhereNumbersCannotAgree', async (t) => {
   const state = new PublisherState(65_536, false);
   state.accepted(accepted(1n));
   push(state, 10);
+  sentBy(state);
   t.match(state.accepted(accepted(12n)), { act: 'fail', error: { code: 'numbers_ahead', expected: 12n } });
   state.ack(10n);
   t.match(state.accepted(accepted(4n)), { act: 'fail', error: { code: 'events_lost', expected: 4n } });
@@ -75,10 +99,15 @@ t.test('statesItsBooksAnewInANewSession', async (t) => {
   t.same(state.accepted(accepted(1n, 9n)), { act: 'restate' });
   t.same([state.next, state.acknowledged, state.session], [1n, 0n, 9n]);
   push(state, 10);
+  sentBy(state);
   state.ack(10n);
   const refused = { kind: 'refused', name: 'events_unavailable', expected: 1n, message: '' } as const;
   t.same(state.refused(refused), { act: 'again' });
   t.equal(state.oldest, 1n, 'the next login is one that can be accepted');
+  push(state, 10);
   t.same(state.accepted(accepted(1n, 10n)), { act: 'restate' });
+  t.same(sentBy(state), [], 'what was pushed since is no part of the restatement');
+  push(state, 5);
+  t.same(sentBy(state), [1n]);
   t.same(state.accepted(accepted(1n, 10n)), { act: 'stream' });
 });

@@ -40,11 +40,13 @@ constexpr std::uint8_t at_price = 1U << 2;       // execute: at `price`, not at 
 constexpr std::uint8_t goes_on = 1U << 3;        // the next event belongs to it: readers apply all of them at once
 
 constexpr std::uint32_t instruments_max = 65'536;
+// Times lie below (the year 2116), so that no difference between two of them overflows.
+constexpr std::int64_t event_time_max = std::int64_t{1} << 62;
 
 // One slot of the ring. Made by the functions below; what a field means depends on the kind.
 struct alignas(64) Event {
   std::uint64_t number = 0;  // the engine's, from 1 without holes; 0: the next one
-  std::int64_t time_ns = 0;  // of the event, CLOCK_REALTIME
+  std::int64_t time_ns = 0;  // of the event, CLOCK_REALTIME; 0 to event_time_max - 1
   std::uint64_t order_id = 0;
   std::uint64_t detail = 0;
   std::int64_t price = 0;
@@ -198,10 +200,10 @@ constexpr bool well_formed(const Event& event) {
   if (event.kind >= EventKind{event_kinds}) return false;
   const unsigned kind = 1U << static_cast<unsigned>(event.kind);
   const bool channel = event.instrument == 0;
-  return (kind & known) != 0 && ((kind & sized) == 0 || event.quantity != 0) &&
-         ((kind & sided) == 0 || event.side != Side::none) && event.side <= Side::sell &&
-         ((kind & of_either) != 0 || ((kind & of_channel) != 0) == channel) && event.instrument < instruments_max &&
-         (event.flags & ~(has_detail | not_printable | at_price | goes_on)) == 0;
+  return (kind & known) != 0 && event.time_ns >= 0 && event.time_ns < event_time_max &&
+         ((kind & sized) == 0 || event.quantity != 0) && ((kind & sided) == 0 || event.side != Side::none) &&
+         event.side <= Side::sell && ((kind & of_either) != 0 || ((kind & of_channel) != 0) == channel) &&
+         event.instrument < instruments_max && (event.flags & ~(has_detail | not_printable | at_price | goes_on)) == 0;
 }
 
 }  // namespace depthcast::engine
