@@ -174,6 +174,6 @@ t.test('onATerminalADeadClientGivesTheScreenBack', { skip: script ? false : 'no 
 t.test('npmStartIsTheSame', async (t) => {
   const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { scripts: Record<string, string> };
   // Without exec the shell between npm and the command would die of Ctrl-C, and npm say that it failed.
-  t.equal(manifest.scripts.start, 'exec node dist/cli/main.js start');
+  t.equal(manifest.scripts.start, 'exec node dist/cli/main.js start --source engine');
   t.match(await run(t, ['start', '--help']), { end: 0 });
 });

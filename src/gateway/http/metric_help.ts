@@ -47,6 +47,8 @@ export const metric_help: Record<MetricPart, Readonly<Record<string, Help>>> = {
     lockedBytes: ['g', 'Bytes of memory locked.'],
     lockError: ['g', 'errno where memory could not be locked; 0: none.'],
     refused: ['c', 'Input events that the books refused, by reason.'],
+    passed: ['c', 'Input events passed on although they contradict the books, by reason.'],
+    refusalsUntold: ['c', 'Refused or passed events that the log had no room for.'],
   },
   journal: {
     segments: ['c', 'Segments opened.'],
