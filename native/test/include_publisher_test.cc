@@ -123,6 +123,11 @@ TEST(publisherRefusesWhatLacksSomething) {
   CHECK(refused([](Event& event) { event.time_ns = -1; }));
   CHECK(refused([](Event& event) { event.time_ns = engine::event_time_max; }));
   CHECK(refused([](Event& event) { event.kind = engine::EventKind::system; }));
+  for (const std::string_view symbol : {"", "A B", "A\nB", "\x1b[2J"}) {
+    CHECK(refused([&](Event& event) { event = engine::define(1, 1, {.symbol = symbol}); }));
+  }
+  CHECK(refused([](Event& event) { event = engine::define(1, 1, {.symbol = std::string_view("A\0B", 3)}); }));
+  CHECK(engine::well_formed(engine::define(1, 1, {.symbol = "SIXTEEN-LETTERS."})));
   CHECK_EQUAL(publisher.last(), 0U);
   CHECK(publisher.try_push(good) == PushStatus::ok);
   publisher.end();

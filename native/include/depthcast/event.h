@@ -152,7 +152,7 @@ constexpr Event trade_break(std::int64_t time_ns, std::uint32_t instrument, std:
 }
 
 struct Definition {
-  std::string_view symbol;         // at most 16 characters; the rest is left out
+  std::string_view symbol;         // 1 to 16 printable characters without spaces; the rest is left out
   std::int8_t price_exponent = 0;  // a price of 1 is 10^price_exponent
   std::int8_t quantity_exponent = 0;
   std::uint32_t lot_size = 1;
@@ -188,6 +188,18 @@ constexpr Event system(std::int64_t time_ns, char code) {
   return {0, time_ns, 0, 0, 0, static_cast<std::uint8_t>(code), 0, EventKind::system, Side::none, 0, 0, 0};
 }
 
+// Of a definition: one to 16 printable characters without spaces, then zeros. (Other bytes would not come back from the
+// journal, or steer a terminal.)
+constexpr bool has_symbol(const Event& event) {
+  bool ended = false;
+  for (unsigned at = 0; at < 16; ++at) {
+    const std::uint64_t letter = (at < 8 ? event.order_id : event.detail) >> (at % 8 * 8) & 0xffU;
+    if (letter == 0 ? at == 0 : ended || letter <= ' ' || letter >= 0x7f) return false;
+    ended = letter == 0;
+  }
+  return true;
+}
+
 // Whether an event has what its kind needs. (Whether it fits the books, the distributor finds out.)
 constexpr bool well_formed(const Event& event) {
   constexpr auto kinds = [](auto... of) { return (0U | ... | (1U << static_cast<unsigned>(of))); };
@@ -198,6 +210,7 @@ constexpr bool well_formed(const Event& event) {
   constexpr unsigned of_channel = kinds(EventKind::system);
   constexpr unsigned of_either = kinds(EventKind::clear);
   if (event.kind >= EventKind{event_kinds}) return false;
+  if (event.kind == EventKind::definition && !has_symbol(event)) return false;
   const unsigned kind = 1U << static_cast<unsigned>(event.kind);
   const bool channel = event.instrument == 0;
   return (kind & known) != 0 && event.time_ns >= 0 && event.time_ns < event_time_max &&

@@ -98,7 +98,7 @@ static inline depthcast_event depthcast_remove(int64_t time_ns, uint32_t instrum
   depthcast_event event = {0, time_ns, order_id, 0, 0, 0, instrument, DEPTHCAST_REMOVE, DEPTHCAST_NO_SIDE, 0, 0, 0};
   return event;
 }
-/* `symbol`: at most 16 characters count. `tick` 0: not told. */
+/* `symbol`: 1 to 16 printable characters without spaces count. `tick` 0: not told. */
 depthcast_event depthcast_define(int64_t time_ns, uint32_t instrument, const char* symbol, int8_t price_exponent,
                                  int8_t quantity_exponent, uint32_t lot_size, int64_t tick);
 
