@@ -1,4 +1,5 @@
 /** A worker's side of access: what needs no shared state is decided here, the rest is asked of the main thread. */
+import { isDeepStrictEqual } from 'node:util';
 import type { ConnectRequest } from './access/access_control.js';
 import { type Refusal, refuse } from './access/codes.js';
 import { entitledOf } from './access/entitled.js';
@@ -17,6 +18,8 @@ export class WorkerAccess implements GatewayAccess {
   readonly #main: MainLink;
   readonly #state: () => GatewayState;
   readonly #sessions = new Map<number, GatewaySession>();
+  /** As granted last. */
+  readonly #entitlements = new WeakMap<GatewaySession, Entitlements>();
 
   constructor(main: MainLink, state: () => GatewayState) {
     this.#main = main;
@@ -52,7 +55,9 @@ export class WorkerAccess implements GatewayAccess {
       .then((answer) => {
         const refusal = 'refusal' in answer ? answer.refusal : undefined;
         this.#state().renewed(session, refusal);
-        if ('entitlements' in answer) this.#state().regrant(session, this.#grant(session, answer.entitlements));
+        // A new grant begins with a full allowance of frames and messages: who renews often must not get more of them.
+        if ('entitlements' in answer && !isDeepStrictEqual(answer.entitlements, this.#entitlements.get(session)))
+          this.#state().regrant(session, this.#grant(session, answer.entitlements));
       });
   }
 
@@ -81,7 +86,9 @@ export class WorkerAccess implements GatewayAccess {
     }
   }
 
-  #grant({ connection }: GatewaySession, entitlements: Entitlements): Grant {
+  #grant(session: GatewaySession, entitlements: Entitlements): Grant {
+    const { connection } = session;
+    this.#entitlements.set(session, entitlements);
     const entitled = entitledOf(entitlements);
     return {
       refuse: ({ channel, instruments, levels, mode }) => {
