@@ -211,7 +211,10 @@ export class Stream {
   onCounts(kind: 'count' | 'unsubscribe', counts: GatewayCounts): void {
     const fault = this.counts.fault(counts);
     if (fault !== undefined) this.host.onCountMismatch(this, fault);
-    this.#requests.answered(kind)?.settle(counts);
+    const request = this.#requests.answered(kind);
+    request?.settle(counts);
+    // Nobody asked: it is no longer allowed, and what was held must not pass for live.
+    if (kind === 'unsubscribe' && request === undefined) this.onClosed(new Error('the gateway ended the subscription'));
   }
 
   onError(error: GatewayError): void {

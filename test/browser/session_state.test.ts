@@ -490,6 +490,22 @@ t.test('slowConflatedBecomesDepth', async (t) => {
   t.equal(stream.replica, undefined, 'its books are let go');
 });
 
+t.test('whatTheGatewayEndsIsNoLongerLive', async (t) => {
+  const play = ready();
+  const stream = play.subscribe({ channel: 1, mode: 'depth' });
+  play.say({ type: 'subscribed', id: 1, sequence: '10', instruments });
+  play.bytes(depthBlock({ subscription: 1, sequence: 10n }, [full]));
+  t.equal(stream.state, 'synchronized');
+  // Its entitlements were narrowed.
+  play.say(
+    { type: 'error', id: 1, code: 'forbidden', message: 'no' },
+    { type: 'unsubscribed', id: 1, published: '0', sent: '0', conflated: '0', refused: '0', sequence: '10' },
+  );
+  t.equal(stream.state, 'recovering');
+  t.same(play.fresh().slice(-1), ['state #1 recovering synchronized']);
+  t.equal(play.state.streams.size, 0);
+});
+
 t.test('anyOrderOfAnythingThrowsNothing', async (t) => {
   const texts: object[] = [
     { type: 'welcome', version: 1 },
