@@ -426,7 +426,8 @@ export class Distributor extends EventEmitter<DistributorEvents> {
   #finish(end: SourceEnd): void {
     if (this.#end !== undefined) return;
     this.#end = end;
-    if (this.options.state !== '' && this.#journal !== undefined && !this.#goesOn(end)) endSource(this.options.state);
+    if (this.options.state !== '' && this.#journal !== undefined && !this.#goesOn(end))
+      endSource(this.options.state, end.reason === 'end' && this.#source?.repeats === true);
     clearTimeout(this.#waitTimer);
     this.#source?.close();
     this.#settleEnd(end);

@@ -15,6 +15,8 @@ const remembered = z.object({
   date: z.string(),
   /** The session has ended in good order. */
   ended: z.boolean().default(false),
+  /** All that the source had was published: under the same name comes something else, from position 1. */
+  finished: z.boolean().default(false),
   /** Of the last session that did, before this one. */
   endedSource: z.string().default(''),
 });
@@ -25,7 +27,7 @@ export interface SourceIdentity {
   midnightNs: bigint;
   /** 64-bit hash of all that decides what it gives. */
   hash: bigint;
-  /** Of the last session that ended in good order. */
+  /** Of the last session that ended in good order; empty where that source had no more to give. */
   endedSource: string;
   /** It is that one: its positions go on. */
   goesOn: boolean;
@@ -50,7 +52,8 @@ function read(folder: string): z.output<typeof remembered> | undefined {
 /** A run that was cut off yesterday goes on with yesterday's midnight. `source`: Source.identity; `nowMs` as of Date.now(). */
 export function identifySource(options: ServeOptions, source: string, nowMs: number): SourceIdentity {
   const before = options.state === '' ? undefined : read(options.state);
-  const endedSource = (before?.ended ? before.source : before?.endedSource) ?? '';
+  const endedBefore = before?.finished ? '' : before?.source;
+  const endedSource = (before?.ended ? endedBefore : before?.endedSource) ?? '';
   const date = options.date ?? (before?.source === source && !before.ended ? before.date : undefined);
   const midnight = midnightNs({ source: options.source, date }, nowMs);
   const digest = createHash('sha256').update(`${source}\n${midnight}`).digest();
@@ -74,8 +77,11 @@ function write(folder: string, content: z.input<typeof remembered>): void {
   renameSync(`${file}.new`, file);
 }
 
-/** The session has ended in good order: the next one is a new one, of its own day. */
-export function endSource(folder: string): void {
+/**
+ * The session has ended in good order: the next one is a new one, of its own day. `finished`: all that can be read of the
+ * source was.
+ */
+export function endSource(folder: string, finished: boolean): void {
   const before = read(folder);
-  if (before !== undefined) write(folder, { ...before, ended: true });
+  if (before !== undefined) write(folder, { ...before, ended: true, finished });
 }

@@ -34,9 +34,14 @@ t.test('aRestartAfterMidnightKeepsTheDay', async (t) => {
     BigInt(Date.UTC(2020, 0, 1)) * 1_000_000n,
     'a date that is said wins',
   );
-  endSource(state);
+  endSource(state, false);
   t.not((await identify(options, noon + day_ms)).midnightNs, first.midnightNs);
   t.ok((await identify(options, noon + day_ms)).goesOn, 'its positions go on');
+  endSource(state, true);
+  const tomorrow = await identify(options, noon + day_ms);
+  t.notOk(tomorrow.goesOn, 'all of it was published: under its name comes another');
+  rememberSource(state, 8n, tomorrow);
+  t.notOk((await identify(options, noon + day_ms)).goesOn, 'after a crash in the night, too');
 });
 
 t.test('aNoteThatCannotBeReadIsNone', async (t) => {

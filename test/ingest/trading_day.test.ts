@@ -1,4 +1,5 @@
 /** Two trading days: orders that survive the night, a client that goes over, symbols that come and change, and limits. */
+import { copyFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import type { BookExport } from '../../src/book_export.js';
@@ -129,6 +130,27 @@ t.test('ordersSurviveTheNightAndTheClientGoesOver', async (t) => {
   t.match(await second.ended, { reason: 'end', position: 8n });
   await until('the end of the second day', () => client.state === 'ended');
   t.equal(client.stats().counters.digestsMismatched, 0n);
+});
+
+t.test('tomorrowsFileOfTheSameNameIsReadFromItsBeginning', async (t) => {
+  const { file } = await simulatedDay(t, 3_000n);
+  const today = `${file}.today`;
+  const options = { state: join(t.testdir({}), 'state'), carryOver: true, limits, source: `itch:${today}` };
+  copyFileSync(file, today);
+  const first = feedDistributor(t, line, options);
+  await first.start();
+  t.match(await first.ended, { reason: 'end', position: 3_000n });
+  const live = first.stats().counters.liveOrders ?? 0n;
+  await first.close();
+  const [stock] = first.instruments();
+  const message = deletion(stock?.sourceCode ?? 0, 1n);
+  const length = Buffer.alloc(2);
+  length.writeUInt16BE(message.length);
+  writeFileSync(today, Buffer.concat([length, message]));
+  const second = feedDistributor(t, line, options);
+  await second.start();
+  t.match(second.begin, { position: 1n, carriedOrders: live, carriedSession: first.session });
+  t.match(await second.ended, { reason: 'end', position: 1n });
 });
 
 t.test('ordersThatCannotBeCarriedOverStopTheStart', async (t) => {
