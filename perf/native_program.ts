@@ -11,6 +11,7 @@ export const native_programs = [
   'ring_broadcast',
   'core_round_trip',
   'snapshot_take',
+  'gateway_snapshot',
   'feed_line',
   'publisher_push',
 ];

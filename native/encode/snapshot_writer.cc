@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <cstring>
+#include <limits>
 #include <stdexcept>
 #include <string>
+#include <utility>
 
 #include "encode/prefix.h"
 
@@ -19,6 +21,9 @@ constexpr std::size_t definition_bytes = 120;
 // ITCH symbols have 8 characters, ours at most 16; what is longer came from elsewhere, and is cut.
 constexpr std::size_t symbol_max = 16;
 constexpr std::size_t attributes_max = 20;
+// In orders: about as long as it takes.
+constexpr std::int64_t definition_work = 4;
+constexpr std::int64_t instrument_work = 8;
 static_assert(snapshot_overhead + sizeof(wire::SnapshotOrder) <= datagram_bytes_min);
 static_assert(definitions_overhead + definition_bytes <= datagram_bytes_min);
 
@@ -43,20 +48,58 @@ SnapshotWriter::SnapshotWriter(std::size_t datagram_bytes)
 
 void SnapshotWriter::write(const book::Replica& replica, const SnapshotStamp& stamp,
                            std::span<const std::uint32_t> instruments, const DatagramSink& sink) {
+  begin(replica, stamp, instruments, [&sink](std::span<const std::uint8_t> datagram) { sink(datagram); });
+  while (!done()) {
+    std::int64_t budget = std::numeric_limits<std::int64_t>::max();
+    advance(budget);
+  }
+}
+
+void SnapshotWriter::define(const book::Replica& replica, const SnapshotStamp& stamp,
+                            std::span<const std::uint32_t> instruments, const DatagramSink& sink) {
+  if (instruments.empty()) return;
+  begin(replica, stamp, instruments, [&sink](std::span<const std::uint8_t> datagram) { sink(datagram); });
+  std::int64_t budget = std::numeric_limits<std::int64_t>::max();
+  write_definitions(budget);
+  abandon();
+}
+
+void SnapshotWriter::begin(const book::Replica& replica, const SnapshotStamp& stamp,
+                           std::span<const std::uint32_t> instruments, DatagramSink sink) {
+  replica_ = &replica;
   stamp_ = stamp;
-  sink_ = &sink;
+  sink_ = std::move(sink);
   channel_digest_ = replica.book().digest();
   instruments_ = instruments.empty() ? replica.instrument_last() + 1 : 0;
-  write_definitions(replica, instruments);
-  if (instruments.empty()) {
-    for (std::uint32_t instrument = 0; instrument < instruments_; ++instrument) {
-      write_instrument(replica.book(), instrument);
-    }
-  }
+  chosen_.clear();
   for (const std::uint32_t instrument : instruments) {
-    if (instrument <= replica.book().limits().instruments_max) write_instrument(replica.book(), instrument);
+    if (instrument <= replica.book().limits().instruments_max) chosen_.push_back(instrument);
   }
-  sink_ = nullptr;
+  count_ = instruments.empty() ? instruments_ : static_cast<std::uint32_t>(chosen_.size());
+  written_.assign(std::size_t{replica.book().limits().instruments_max} + 1, !instruments.empty());
+  for (const std::uint32_t instrument : chosen_) written_[instrument] = false;
+  defined_ = place_ = 0;
+  instrument_ = book::no_index;
+  orders_.clear();
+}
+
+void SnapshotWriter::advance(std::int64_t& budget) {
+  if (done() || !write_definitions(budget)) return;
+  if (instrument_ != book::no_index && !write_instrument(instrument_, budget)) return;
+  for (; place_ < count_; ++place_) {
+    const std::uint32_t instrument = chosen_.empty() ? place_ : chosen_[place_];
+    if (!written_[instrument] && !write_instrument(instrument, budget)) return;
+  }
+  replica_ = nullptr;
+}
+
+bool SnapshotWriter::keep(std::uint32_t instrument, std::int64_t& budget) {
+  if (done() || instrument >= written_.size() || (instruments_ != 0 && instrument >= instruments_)) return true;
+  if (written_[instrument]) return true;
+  // Definitions come first, and one instrument at a time.
+  if (!write_definitions(budget)) return false;
+  if (instrument_ != book::no_index && !write_instrument(instrument_, budget)) return false;
+  return written_[instrument] || write_instrument(instrument, budget);
 }
 
 flatbuffers::Offset<wire::Definition> SnapshotWriter::create(std::uint32_t instrument,
@@ -70,56 +113,86 @@ flatbuffers::Offset<wire::Definition> SnapshotWriter::create(std::uint32_t instr
                                 record.price_low, record.price_high);
 }
 
-void SnapshotWriter::write_definitions(const book::Replica& replica, std::span<const std::uint32_t> instruments) {
+bool SnapshotWriter::write_definitions(std::int64_t& budget) {
   const auto close = [&] {
     if (offsets_.empty()) return;
     const auto vector = builder_.CreateVector(offsets_);
     finish(wire::Payload::Definitions, wire::CreateDefinitions(builder_, vector).Union(), false);
+    budget -= static_cast<std::int64_t>(offsets_.size()) * definition_work;
     offsets_.clear();
   };
-  const auto write_one = [&](std::uint32_t instrument) {
-    const book::DefinitionRecord& record = replica.definition(instrument);
-    if (!record.defined) return;
+  offsets_.clear();
+  for (; defined_ < count_; ++defined_) {
+    if (offsets_.empty() && budget <= 0) return false;
+    const std::uint32_t instrument = chosen_.empty() ? defined_ : chosen_[defined_];
+    if (instrument == channel_instrument) continue;
+    const book::DefinitionRecord& record = replica_->definition(instrument);
+    if (!record.defined) continue;
     if (offsets_.empty()) builder_.Clear();
     offsets_.push_back(create(instrument, record));
     if (offsets_.size() == definitions_max_) close();
-  };
-  offsets_.clear();
-  for (std::uint32_t instrument = 1; instrument < instruments_; ++instrument) write_one(instrument);
-  for (const std::uint32_t instrument : instruments) {
-    if (instrument <= replica.book().limits().instruments_max) write_one(instrument);
   }
   close();
+  return true;
 }
 
-void SnapshotWriter::write_instrument(const book::Book& book, std::uint32_t instrument) {
-  const book::Instrument& state = book.instrument(instrument);
-  const std::uint32_t chunks = chunks_for(state.live_orders, orders_max_);
-  std::uint32_t chunk = 1;
-  orders_.clear();
-  for (const Side side : {Side::bid, Side::ask}) {
-    for (auto at = book.prices().first(state.side(side)); at.leaf != book::no_index; book.prices().advance(at)) {
-      const book::Level& level = book.level(book.prices().level_at(at));
-      for (std::uint32_t slot = level.head; slot != book::no_index; slot = book.order(slot).next) {
-        const book::Order& order = book.order(slot);
-        if (order.next != book::no_index) __builtin_prefetch(&book.order(order.next));
-        if (orders_.size() == orders_max_) write_chunk(state, instrument, chunk++, chunks);
-        orders_.emplace_back(order.id, level.price, order.quantity, order.priority, static_cast<std::uint8_t>(side),
-                             std::uint8_t{0}, std::uint16_t{0}, std::uint32_t{0});
-      }
+void SnapshotWriter::open(std::uint32_t instrument) {
+  const book::Instrument& state = replica_->book().instrument(instrument);
+  instrument_ = instrument;
+  chunk_ = 1;
+  chunks_ = chunks_for(state.live_orders, orders_max_);
+  side_ = Side::bid;
+  at_ = replica_->book().prices().first(state.side(side_));
+  slot_ = book::no_index;
+}
+
+// To the first order at or behind where it stands; false: there is none.
+bool SnapshotWriter::next_order() {
+  const book::Book& book = replica_->book();
+  for (;;) {
+    if (slot_ != book::no_index) return true;
+    if (at_.leaf != book::no_index) {
+      slot_ = book.level(book.prices().level_at(at_)).head;
+      continue;
     }
+    if (side_ == Side::ask) return false;
+    side_ = Side::ask;
+    at_ = book.prices().first(book.instrument(instrument_).side(side_));
   }
-  write_chunk(state, instrument, chunk, chunks);
 }
 
-void SnapshotWriter::write_chunk(const book::Instrument& state, std::uint32_t instrument, std::uint32_t chunk,
-                                 std::uint32_t chunks) {
+bool SnapshotWriter::write_instrument(std::uint32_t instrument, std::int64_t& budget) {
+  if (instrument_ != instrument) open(instrument);
+  const book::Book& book = replica_->book();
+  const book::Instrument& state = book.instrument(instrument);
+  while (next_order()) {
+    if (orders_.size() == orders_max_) {
+      if (budget <= 0) return false;
+      write_chunk(state);
+    }
+    const book::Level& level = book.level(book.prices().level_at(at_));
+    const book::Order& order = book.order(slot_);
+    if (order.next != book::no_index) __builtin_prefetch(&book.order(order.next));
+    orders_.emplace_back(order.id, level.price, order.quantity, order.priority, static_cast<std::uint8_t>(side_),
+                         std::uint8_t{0}, std::uint16_t{0}, std::uint32_t{0});
+    --budget;
+    slot_ = order.next;
+    if (slot_ == book::no_index) book.prices().advance(at_);
+  }
+  write_chunk(state);
+  budget -= instrument_work;
+  written_[instrument] = true;
+  instrument_ = book::no_index;
+  return true;
+}
+
+void SnapshotWriter::write_chunk(const book::Instrument& state) {
   builder_.Clear();
   flatbuffers::Offset<flatbuffers::Vector<const wire::SnapshotOrder*>> orders = 0;
   if (!orders_.empty()) orders = builder_.CreateVectorOfStructs(orders_.data(), orders_.size());
   const auto payload = wire::CreateSnapshotOrders(
-      builder_, stamp_.generation, instrument, state.instrument_sequence, stamp_.sequence, chunk, chunks, state.digest,
-      static_cast<std::uint8_t>(state.status), orders, instruments_, channel_digest_);
+      builder_, stamp_.generation, instrument_, state.instrument_sequence, stamp_.sequence, chunk_++, chunks_,
+      state.digest, static_cast<std::uint8_t>(state.status), orders, instruments_, channel_digest_);
   finish(wire::Payload::SnapshotOrders, payload.Union(), orders_.size() == orders_max_);
   orders_.clear();
 }
@@ -135,7 +208,7 @@ void SnapshotWriter::finish(wire::Payload type, flatbuffers::Offset<void> payloa
   std::memcpy(datagram_.data(), &prefix, sizeof prefix);
   std::memcpy(datagram_.data() + sizeof prefix, builder_.GetBufferPointer(), size);
   std::memset(datagram_.data() + sizeof prefix + size, 0, length - sizeof prefix - size);
-  (*sink_)({datagram_.data(), length});
+  sink_({datagram_.data(), length});
 }
 
 }  // namespace depthcast::encode

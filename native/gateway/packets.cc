@@ -90,7 +90,9 @@ bool Packets::take_snapshot() {
   const std::uint64_t sent = next_ == 0 ? 0 : next_ - 1;
   snapshot_ = source_.snapshot(instruments_, std::max(sent, joined_ ? joined_at_ : 0));
   if (snapshot_ == nullptr) return false;
-  offset_ = part_ = 0;
+  offset_ = 0;
+  part_ = defined_ = place_ = 0;
+  definitions_.clear();
   covered_ = 0;
   const std::uint64_t sequence = snapshot_->sequence;
   if (!joined_) {
@@ -105,20 +107,46 @@ bool Packets::take_snapshot() {
   return true;
 }
 
-void Packets::send_snapshot(FrameWriter& frame, const FrameStamp& stamp, std::size_t room) {
-  const std::span<const std::uint8_t> bytes = std::span(snapshot_->bytes).subspan(offset_);
-  std::size_t end = 0;
-  std::uint32_t datagrams = 0;
-  while (const std::size_t length = encode::datagram_length(bytes.subspan(end))) {
-    if (frame.size() + end + length > room && frame.size() + end != 0) break;
-    end += length;
-    ++datagrams;
+// Datagrams of `bytes` from offset_ on, as long as there is room. True: that was all of it.
+bool Packets::gather(std::span<const std::uint8_t> bytes, std::size_t room) {
+  while (const std::size_t length = encode::datagram_length(bytes.subspan(offset_))) {
+    if (gathered_.size() + length > room) return false;
+    const auto datagram = bytes.subspan(offset_, length);
+    gathered_.insert(gathered_.end(), datagram.begin(), datagram.end());
+    offset_ += length;
+    ++datagrams_;
   }
-  const bool last = end == bytes.size();
-  if (datagrams == 0 && !last) return;
-  mark(frame, stamp, datagrams, last);
-  frame.add_datagram(bytes.first(end));
-  offset_ += end;
+  offset_ = 0;
+  return true;
+}
+
+bool Packets::gather_chosen(std::size_t room) {
+  const auto count = static_cast<std::uint32_t>(instruments_.chosen().size());
+  while (gather(definitions_, room)) {
+    definitions_.clear();
+    if (defined_ == count) break;
+    source_.define(instruments_, defined_, definitions_);
+  }
+  if (!definitions_.empty()) return false;
+  for (; place_ < count; ++place_) {
+    const ChannelSnapshot::Extent& extent = snapshot_->by_instrument[instruments_.at(place_)];
+    const std::span<const std::uint8_t> bytes = snapshot_->bytes;
+    if (!gather(bytes.subspan(extent.begin, extent.end - extent.begin), room)) return false;
+  }
+  return true;
+}
+
+bool Packets::send_snapshot(FrameWriter& frame, const FrameStamp& stamp, std::size_t room) {
+  gathered_.clear();
+  datagrams_ = 0;
+  const std::size_t least = frame.size() == 0 ? encode::datagram_bytes_max : 0;
+  const std::size_t left = std::max(room - std::min(room, frame.size()), least);
+  const bool whole = snapshot_->by_instrument.empty() || instruments_.all();
+  const bool last = whole ? gather(snapshot_->bytes, left) : gather_chosen(left);
+  if (datagrams_ == 0 && !last) return false;
+  mark(frame, stamp, datagrams_, last);
+  frame.add_datagram(gathered_);
+  return last;
 }
 
 void Packets::mark(FrameWriter& frame, const FrameStamp& stamp, std::uint32_t datagrams, bool last) {
@@ -147,8 +175,9 @@ Compose Packets::compose(const Market& market, FrameWriter& frame, const FrameSt
   if (step_ == Step::resuming && !resume(frame, stamp)) begin_snapshot(SnapshotWhy::gap);
   if (step_ == Step::snapshot) {
     if (snapshot_ == nullptr && !take_snapshot()) return Compose::idle;
-    send_snapshot(frame, stamp, room);
-    if (offset_ < snapshot_->bytes.size()) return Compose::more;
+    // What it would be followed by is gone, or its memory.
+    if (snapshot_->revoked || !source_.keeps(snapshot_->sequence)) return Compose::overrun;
+    if (!send_snapshot(frame, stamp, room)) return Compose::more;
     const std::uint64_t sequence = snapshot_->sequence;
     snapshot_ = nullptr;
     previous_ = sequence;
@@ -354,6 +383,9 @@ void Packets::write(FrameWriter& frame, const FrameStamp& stamp, std::int64_t ba
 }
 
 bool Packets::overrun(const Market& /*market*/) const {
+  if (step_ == Step::snapshot && snapshot_ != nullptr) {
+    return snapshot_->revoked || !source_.keeps(snapshot_->sequence);
+  }
   return step_ == Step::packets && reader_ && reader_->oldest_sequence() > next_;
 }
 

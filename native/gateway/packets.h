@@ -13,9 +13,16 @@
 
 namespace depthcast::gateway {
 
-// A state of the channel as the wire's snapshot datagrams, one after the other. Never changed once made.
+// A state of the channel as the wire's snapshot datagrams. Never changed once made, but that its memory may be taken
+// back: then `revoked` is set, and whoever sends it begins anew with another.
 struct ChannelSnapshot {
-  std::vector<std::uint8_t> bytes;
+  struct Extent {
+    std::size_t begin = 0;
+    std::size_t end = 0;
+  };
+  std::vector<std::uint8_t> bytes;    // definitions first
+  std::vector<Extent> by_instrument;  // of a whole channel: where each instrument's datagrams stand
+  bool revoked = false;
   std::uint64_t generation = 0;                     // 0: of no instruments
   std::uint64_t sequence = 0;                       // S
   std::vector<std::uint32_t> instrument_sequences;  // at S, by instrument
@@ -44,11 +51,16 @@ class PacketSource {
   virtual std::optional<BroadcastReader> reader() = 0;
   // What stands below that position of the ring is in the market; nothing beyond it is sent yet.
   virtual std::uint64_t position() const = 0;
-  // One that includes at least the messages up to `sequence_min`. Null: not now, ask again.
+  // One that includes at least the messages up to `sequence_min`. Null: not now, ask again. It may be of the whole
+  // channel where some instruments are asked for: theirs are in it by_instrument.
   virtual std::shared_ptr<const ChannelSnapshot> snapshot(const InstrumentSet& instruments,
                                                           std::uint64_t sequence_min) = 0;
   // The one that was made last.
   virtual PacketRun& run() = 0;
+  // Definitions of the next instruments from that place of the set on, as datagrams behind `out`; moves the place.
+  virtual void define(const InstrumentSet& instruments, std::uint32_t& place, std::vector<std::uint8_t>& out) = 0;
+  // Whether the message after `sequence` is still in the ring, or yet to come.
+  virtual bool keeps(std::uint64_t sequence) = 0;
 };
 
 enum class PacketMode : std::uint8_t { exact, filtered };
@@ -82,7 +94,10 @@ class Packets : public Subscription {
   bool resume(FrameWriter& frame, const FrameStamp& stamp);
   std::uint64_t cover(std::uint64_t session_messages);
   std::uint64_t session_messages(std::span<const std::uint32_t> instrument_sequences) const;
-  void send_snapshot(FrameWriter& frame, const FrameStamp& stamp, std::size_t room);
+  // True: all of it is in frames.
+  bool send_snapshot(FrameWriter& frame, const FrameStamp& stamp, std::size_t room);
+  bool gather(std::span<const std::uint8_t> bytes, std::size_t room);
+  bool gather_chosen(std::size_t room);
   void mark(FrameWriter& frame, const FrameStamp& stamp, std::uint32_t datagrams, bool last);
   Compose send_exact(FrameWriter& frame, std::size_t room);
   RingPoll make_run(PacketRun& run, std::size_t room);
@@ -103,7 +118,13 @@ class Packets : public Subscription {
   SnapshotWhy why_;
   std::uint64_t covered_ = 0;  // by the snapshot
   std::uint32_t part_ = 0;     // the next mark's
-  std::size_t offset_ = 0;     // in the snapshot
+  std::size_t offset_ = 0;     // in what of the snapshot is being sent
+  // Of chosen instruments out of a whole channel: places that were defined, and those whose orders were sent.
+  std::uint32_t defined_ = 0;
+  std::uint32_t place_ = 0;
+  std::vector<std::uint8_t> definitions_;
+  std::vector<std::uint8_t> gathered_;  // for one frame
+  std::uint32_t datagrams_ = 0;         // in it
   std::optional<BroadcastReader> reader_;
   std::uint64_t begun_at_ = 0;
   std::uint64_t next_ = 0;      // the number that comes next

@@ -11,6 +11,15 @@ namespace {
 constexpr std::uint32_t slow_levels = 10;
 constexpr std::int64_t slow_interval_ns = 100'000'000;
 
+// As encode::SnapshotWriter measures an instrument without orders, its definition included.
+constexpr std::int64_t instrument_orders = 12;
+// Whole ones that may be in memory: the oldest is taken from those who are still sending it.
+constexpr std::size_t snapshots_max = 4;
+// Definitions of a piece.
+constexpr std::uint32_t definitions_at_once = 64;
+// One that is just made is given to those who waited for it, even if the ring goes by fast.
+constexpr std::int64_t snapshot_new_ns = 100'000'000;
+
 }  // namespace
 
 GatewayHub::GatewayHub(const GatewayOptions& options, std::unique_ptr<PastDatagrams> past,
@@ -21,6 +30,7 @@ GatewayHub::GatewayHub(const GatewayOptions& options, std::unique_ptr<PastDatagr
       follower_(options.ring, options.limits, options.channel, std::move(past), checkpoints_.get(), &market_),
       budget_{options.window_bytes_max} {
   market_.follow(follower_.replica());
+  follower_.set_gate(this);
 }
 
 template <typename Act>
@@ -32,14 +42,22 @@ void GatewayHub::each(Act act) {
 
 bool GatewayHub::step(std::int64_t now_ns) {
   now_ns_ = now_ns;
-  const bool worked = follower_.step(now_ns);
+  budget_orders_ = options_.snapshot_orders_per_step;
+  bool worked = follower_.step(now_ns);
   if (follower_.archive().ring_version() != ring_version_) {
     ring_version_ = follower_.archive().ring_version();
     run_ = {};
-    whole_ = nullptr;
     each([](gateway::Subscription& subscription) { subscription.lose_ring(); });
   }
   if (follower_.session() != session_) end_session();
+  // The books have changed behind its back.
+  if (!follower_.caught_up()) {
+    growing_ = whole_ = nullptr;
+    whole_writer_.abandon();
+  } else if (growing_ != nullptr) {
+    advance_whole();
+    worked = true;
+  }
   return worked;
 }
 
@@ -193,37 +211,144 @@ std::span<const GatewaySlow> GatewayHub::check(std::uint32_t client) {
 
 // Young, and what follows it will be in the ring for a while yet.
 bool GatewayHub::is_fresh() {
-  if (now_ns_ - whole_ns_ >= options_.snapshot_age_ns) return false;
+  const std::int64_t age_ns = now_ns_ - whole_ns_;
+  if (age_ns >= options_.snapshot_age_ns) return false;
   const std::optional<BroadcastReader> ring = reader();
   if (!ring) return false;
   const std::uint64_t oldest = ring->oldest_sequence();
   const std::uint64_t next = ring->next_sequence();
-  return whole_->sequence + 1 >= oldest + (next - std::min(oldest, next)) / 2;
+  const std::uint64_t half = (next - std::min(oldest, next)) / 2;
+  return whole_->sequence + 1 >= oldest + (age_ns < snapshot_new_ns ? 0 : half);
+}
+
+bool GatewayHub::keeps(std::uint64_t sequence) {
+  const std::optional<BroadcastReader> ring = reader();
+  return ring && sequence + 1 >= ring->oldest_sequence();
+}
+
+encode::SnapshotStamp GatewayHub::stamp_of_now() {
+  const book::Replica& replica = follower_.replica();
+  return {options_.channel,        session_,         ++generation_, replica.sequence(), replica.position(),
+          replica.event_time_ns(), io::realtime_ns()};
 }
 
 std::shared_ptr<const gateway::ChannelSnapshot> GatewayHub::snapshot(const gateway::InstrumentSet& instruments,
                                                                      std::uint64_t sequence_min) {
-  if (!follower_.presentable() || follower_.replica().sequence() < sequence_min) return nullptr;
-  if (instruments.all() && whole_ != nullptr && whole_->sequence >= sequence_min && is_fresh()) return whole_;
   const book::Replica& replica = follower_.replica();
-  const encode::SnapshotStamp stamp{options_.channel,   session_,           ++generation_,
-                                    replica.sequence(), replica.position(), replica.event_time_ns(),
-                                    io::realtime_ns()};
+  const bool known =
+      instruments.all() || instruments.chosen().empty() || instruments.chosen().back() <= replica.instrument_last();
+  if (!instruments.all()) {
+    std::int64_t work = 0;
+    for (const std::uint32_t instrument : instruments.chosen()) {
+      if (instrument > options_.limits.instruments_max) break;
+      work += instrument_orders + replica.book().instrument(instrument).live_orders;
+    }
+    if (work <= options_.snapshot_orders_per_step / 4 || !known) {
+      if (budget_orders_ <= 0 || !follower_.presentable() || replica.sequence() < sequence_min) return nullptr;
+      budget_orders_ -= work;
+      return make_snapshot(instruments);
+    }
+  }
+  // New instruments are not in an older one.
+  const bool holds = whole_ != nullptr && whole_->sequence >= sequence_min &&
+                     (instruments.all() || instruments.chosen().back() < whole_->by_instrument.size());
+  if (holds && is_fresh()) return whole_;
+  if (growing_ != nullptr || budget_orders_ <= 0) return nullptr;
+  if (!follower_.presentable() || replica.sequence() < sequence_min) return nullptr;
+  begin_whole();
+  advance_whole();
+  return growing_ == nullptr ? whole_ : nullptr;
+}
+
+std::shared_ptr<gateway::ChannelSnapshot> GatewayHub::make_snapshot(const gateway::InstrumentSet& instruments) {
+  const encode::SnapshotStamp stamp = stamp_of_now();
   auto made = std::make_shared<gateway::ChannelSnapshot>();
-  made->sequence = replica.sequence();
+  made->sequence = stamp.sequence;
   const std::span<const std::uint32_t> counted = market_.instrument_sequences();
   made->instrument_sequences.assign(counted.begin(), counted.end());
   // No instruments would mean all of them there.
-  if (!instruments.all() && instruments.chosen().empty()) return made;
+  if (instruments.chosen().empty()) return made;
   made->generation = stamp.generation;
-  snapshot_writer_.write(replica, stamp, instruments.chosen(), [&](std::span<const std::uint8_t> datagram) {
+  snapshot_writer_.write(follower_.replica(), stamp, instruments.chosen(), [&](std::span<const std::uint8_t> datagram) {
     made->bytes.insert(made->bytes.end(), datagram.begin(), datagram.end());
   });
   ++counters_.snapshots;
-  if (!instruments.all()) return made;
-  whole_ = made;
-  whole_ns_ = now_ns_;
   return made;
+}
+
+void GatewayHub::begin_whole() {
+  const book::Replica& replica = follower_.replica();
+  make_room();
+  growing_ = std::make_shared<gateway::ChannelSnapshot>();
+  gateway::ChannelSnapshot& made = *growing_;
+  const encode::SnapshotStamp stamp = stamp_of_now();
+  made.sequence = stamp.sequence;
+  made.generation = stamp.generation;
+  const std::span<const std::uint32_t> counted = market_.instrument_sequences();
+  made.instrument_sequences.assign(counted.begin(), counted.end());
+  made.by_instrument.resize(std::size_t{replica.instrument_last()} + 1);
+  // Enough, so that nothing is moved as it grows: pages are touched as they are written.
+  made.bytes.reserve(std::size_t{replica.book().live_orders()} * (sizeof(wire::SnapshotOrder) + 8) +
+                     made.by_instrument.size() * 512 + encode::datagram_bytes_max);
+  whole_writer_.begin(replica, stamp, {}, [this](std::span<const std::uint8_t> datagram) {
+    std::vector<std::uint8_t>& bytes = growing_->bytes;
+    bytes.insert(bytes.end(), datagram.begin(), datagram.end());
+    if (whole_writer_.instrument() == book::no_index) return;
+    gateway::ChannelSnapshot::Extent& extent = growing_->by_instrument[whole_writer_.instrument()];
+    if (extent.end == 0) extent.begin = bytes.size() - datagram.size();
+    extent.end = bytes.size();
+  });
+}
+
+void GatewayHub::advance_whole() {
+  whole_writer_.advance(budget_orders_);
+  if (!whole_writer_.done()) return;
+  ++counters_.snapshots;
+  whole_ = std::move(growing_);
+  whole_ns_ = now_ns_;
+  alive_.push_back(whole_);
+}
+
+// Those who still send the oldest begin anew with another.
+void GatewayHub::make_room() {
+  whole_ = nullptr;
+  std::erase_if(alive_, [](const auto& one) { return one.expired(); });
+  while (alive_.size() >= snapshots_max) {
+    if (const auto oldest = alive_.front().lock()) {
+      oldest->revoked = true;
+      std::vector<std::uint8_t>().swap(oldest->bytes);
+    }
+    alive_.erase(alive_.begin());
+  }
+}
+
+// What a snapshot is still to say of an instrument is written before the instrument changes.
+bool GatewayHub::may_apply(const encode::PacketView& packet) {
+  if (growing_ == nullptr) return true;
+  const auto keep = [&](std::uint32_t instrument) { return whole_writer_.keep(instrument, budget_orders_); };
+  for (const BookMessage& message : packet.book) {
+    // It empties every book.
+    const bool clears_all = message.kind == Kind::clear && message.instrument == channel_instrument;
+    if (clears_all) whole_writer_.advance(budget_orders_);
+    if (clears_all ? !whole_writer_.done() : !keep(message.instrument)) return false;
+  }
+  for (const TradeMessage& message : packet.trades) {
+    if (!keep(message.instrument)) return false;
+  }
+  if (packet.definitions == nullptr) return true;
+  return std::ranges::all_of(*packet.definitions->definitions(),
+                             [&](const wire::Definition* definition) { return keep(definition->instrument()); });
+}
+
+void GatewayHub::define(const gateway::InstrumentSet& instruments, std::uint32_t& place,
+                        std::vector<std::uint8_t>& out) {
+  const std::span<const std::uint32_t> chosen = instruments.chosen();
+  const auto count = std::min<std::uint32_t>(definitions_at_once, static_cast<std::uint32_t>(chosen.size()) - place);
+  encode::SnapshotStamp stamp = stamp_of_now();
+  snapshot_writer_.define(
+      follower_.replica(), stamp, chosen.subspan(place, count),
+      [&](std::span<const std::uint8_t> datagram) { out.insert(out.end(), datagram.begin(), datagram.end()); });
+  place += count;
 }
 
 }  // namespace depthcast::run

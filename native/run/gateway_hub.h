@@ -27,6 +27,9 @@ struct GatewayOptions {
   std::size_t window_bytes_max = std::size_t{256} << 20;
   std::size_t prints_max = 65'536;
   std::int64_t snapshot_age_ns = 500'000'000;  // one snapshot of the whole channel serves all who ask for so long
+  // Orders that are written into snapshots in one step: about a millisecond. Chosen instruments with at most a quarter
+  // of them are written at once, each for its subscription alone; others are taken out of the whole channel's snapshot.
+  std::int64_t snapshot_orders_per_step = 8'192;
 };
 
 struct GatewayRequest {
@@ -70,7 +73,7 @@ struct GatewayCounters {
 };
 
 // Threads: one. `ring` must outlive it.
-class GatewayHub : private gateway::PacketSource {
+class GatewayHub : private gateway::PacketSource, private ApplyGate {
  public:
   // Throws std::invalid_argument (limits), std::runtime_error (no ring) or std::bad_alloc. Without `past` (which may be
   // null, as may `checkpoints`) a worker that the ring has lapped cannot get its books back within the session.
@@ -120,11 +123,20 @@ class GatewayHub : private gateway::PacketSource {
   std::uint64_t position() const override { return follower_.position(); }
   std::shared_ptr<const gateway::ChannelSnapshot> snapshot(const gateway::InstrumentSet& instruments,
                                                            std::uint64_t sequence_min) override;
+  void define(const gateway::InstrumentSet& instruments, std::uint32_t& place, std::vector<std::uint8_t>& out) override;
+  bool keeps(std::uint64_t sequence) override;
+  bool may_apply(const encode::PacketView& packet) override;
 
   gateway::PacketRun& run() override { return run_; }
 
   gateway::PacketSource& source() { return *this; }
   bool is_fresh();
+  std::shared_ptr<gateway::ChannelSnapshot> make_snapshot(const gateway::InstrumentSet& instruments);
+  encode::SnapshotStamp stamp_of_now();
+  // The whole channel's, in pieces: begun, gone on with in every step, and at its end in whole_.
+  void begin_whole();
+  void advance_whole();
+  void make_room();
   std::unique_ptr<gateway::Subscription> make(const GatewayRequest& request, gateway::SnapshotWhy why);
   GatewayCounts counts_of(const Entry& entry) const;
   void replace(Entry& entry, const GatewayRequest& request);
@@ -140,12 +152,16 @@ class GatewayHub : private gateway::PacketSource {
   gateway::Market market_;
   ReplicaFollower follower_;
   gateway::WindowBudget budget_;
-  encode::SnapshotWriter snapshot_writer_;
+  encode::SnapshotWriter snapshot_writer_;  // of chosen instruments, at once
+  encode::SnapshotWriter whole_writer_;     // of the channel, in pieces
   std::uint64_t session_ = 0;
   std::uint64_t ring_version_ = 0;
   std::int64_t now_ns_ = 0;
   std::uint64_t generation_ = 0;
-  std::shared_ptr<const gateway::ChannelSnapshot> whole_;  // of the whole channel, while it is young
+  std::shared_ptr<gateway::ChannelSnapshot> growing_;           // what whole_writer_ writes; null: nothing
+  std::shared_ptr<gateway::ChannelSnapshot> whole_;             // the last one
+  std::vector<std::weak_ptr<gateway::ChannelSnapshot>> alive_;  // whole ones that somebody has
+  std::int64_t budget_orders_ = 0;                              // of this step, for snapshots
   std::int64_t whole_ns_ = 0;
   std::map<std::uint32_t, Client> clients_;
   std::uint32_t client_last_ = 0;

@@ -50,6 +50,7 @@ bool ReplicaFollower::step(std::int64_t now_ns) {
 
 void ReplicaFollower::follow_ring_change() {
   ring_version_ = archive_.ring_version();
+  held_ = 0;
   reader_ = archive_.reader();
   synced_ = caught_up_ = false;
   if (archive_.session() == session_) return;
@@ -61,6 +62,7 @@ void ReplicaFollower::follow_ring_change() {
 void ReplicaFollower::begin_anew() {
   replica_.reset();
   synced_ = caught_up_ = false;
+  held_ = 0;
   skipped_to_ = 0;
   unavailable_since_ns_ = 0;
   checkpoint_due_ = true;
@@ -69,18 +71,25 @@ void ReplicaFollower::begin_anew() {
 bool ReplicaFollower::follow_ring() {
   int taken = 0;
   for (; taken < records_per_step; ++taken) {
-    RingRecord record{};
-    const RingPoll poll = reader_->poll(scratch_, record);
-    if (poll == RingPoll::lapped) {
-      ++counters_.lapped;
-      synced_ = caught_up_ = false;
-      return true;
+    if (held_ == 0) {
+      RingRecord record{};
+      const RingPoll poll = reader_->poll(scratch_, record);
+      if (poll == RingPoll::lapped) {
+        ++counters_.lapped;
+        synced_ = caught_up_ = false;
+        return true;
+      }
+      if (poll != RingPoll::record) {
+        caught_up_ = true;
+        break;
+      }
+      held_ = record.length;
+      held_position_ = record.position;
     }
-    if (poll != RingPoll::record) {
-      caught_up_ = true;
-      break;
-    }
-    if (!apply_one({scratch_.data(), record.length})) {
+    const Applied applied = apply_one({scratch_.data(), held_}, gate_);
+    if (applied == Applied::held) return true;
+    held_ = 0;
+    if (applied == Applied::hole) {
       synced_ = caught_up_ = false;
       return true;
     }
@@ -173,22 +182,23 @@ void ReplicaFollower::apply_all(std::span<const std::uint8_t> datagrams) {
   });
 }
 
-bool ReplicaFollower::apply_one(std::span<const std::uint8_t> datagram) {
+ReplicaFollower::Applied ReplicaFollower::apply_one(std::span<const std::uint8_t> datagram, ApplyGate* gate) {
   encode::PacketView view;
   if (encode::read_packet(datagram, view) != encode::PacketStatus::ok || view.channel != channel_ ||
       view.session != session_) {
     ++counters_.damaged;
-    return true;
+    return Applied::yes;
   }
   if (view.count == 0) {
     applier_.learn(view);
-    return true;
+    return Applied::yes;
   }
   const std::uint64_t from = wanted();
-  if (view.first_sequence > from) return false;
-  if (view.first_sequence + view.count <= from) return true;
+  if (view.first_sequence > from) return Applied::hole;
+  if (view.first_sequence + view.count <= from) return Applied::yes;
+  if (gate != nullptr && !gate->may_apply(view)) return Applied::held;
   applier_.apply(view, static_cast<std::uint32_t>(from - view.first_sequence));
-  return true;
+  return Applied::yes;
 }
 
 }  // namespace depthcast::run

@@ -43,6 +43,14 @@ class CheckpointStore {
   virtual void write(const Generation& generation) = 0;
 };
 
+// Asked before what stands in the ring is applied.
+class ApplyGate {
+ public:
+  virtual ~ApplyGate() = default;
+  // False: not yet. The follower waits, and asks again in its next step.
+  virtual bool may_apply(const encode::PacketView& packet) = 0;
+};
+
 struct FollowerCounters {
   std::uint64_t lapped = 0;               // the ring went past us
   std::uint64_t datagrams_caught_up = 0;  // taken by way of the archive
@@ -61,6 +69,9 @@ class ReplicaFollower {
   ReplicaFollower(const RingPlace& ring, const book::BookLimits& limits, std::uint32_t channel,
                   std::unique_ptr<PastDatagrams> past, CheckpointStore* checkpoints, book::UpdateSink* sink = nullptr);
 
+  // Whom to ask from now on; null: nobody. It must outlive the follower. What does not come by way of the ring's order
+  // (another session, a checkpoint, the archive) is not asked for: then caught_up() is false after the step.
+  void set_gate(ApplyGate* gate) { gate_ = gate; }
   // Takes some of what there is; false where there was nothing to do. Bounded: about a millisecond of work.
   bool step(std::int64_t now_ns);
   ~ReplicaFollower() {
@@ -73,7 +84,10 @@ class ReplicaFollower {
   // Every message up to now has been applied, up to what was written meanwhile.
   bool caught_up() const { return session_ != 0 && caught_up_; }
   // Where it stands in the ring: records below that position have been applied.
-  std::uint64_t position() const { return reader_ && synced_ ? reader_->position() : 0; }
+  std::uint64_t position() const {
+    if (!reader_ || !synced_) return 0;
+    return held_ == 0 ? reader_->position() : held_position_;
+  }
   const Archive& archive() const { return archive_; }
   std::uint64_t session() const { return session_; }
   // Every message up to now has been applied, up to what was written meanwhile, and the books are whole at the end of
@@ -101,8 +115,8 @@ class ReplicaFollower {
   void check_mismatch(std::int64_t now_ns);
   void begin_anew();
   void apply_all(std::span<const std::uint8_t> datagrams);
-  // False where a number is missing before it.
-  bool apply_one(std::span<const std::uint8_t> datagram);
+  enum class Applied : std::uint8_t { yes, hole, held };  // hole: a number is missing before it
+  Applied apply_one(std::span<const std::uint8_t> datagram, ApplyGate* gate = nullptr);
 
   std::uint32_t channel_;
   RingFollowers* followers_;
@@ -121,6 +135,9 @@ class ReplicaFollower {
   std::uint64_t mismatches_ = 0;  // already acted upon
   std::int64_t reloaded_ns_ = 0;
   std::vector<std::uint8_t> scratch_;
+  ApplyGate* gate_ = nullptr;
+  std::size_t held_ = 0;  // bytes of the record in scratch_ that the gate has not let through; 0: none
+  std::uint64_t held_position_ = 0;
   std::vector<std::uint8_t> caught_;
   FollowerCounters counters_;
 };

@@ -2,7 +2,9 @@
 #include <cstdint>
 #include <vector>
 
+#include "encode/snapshot_assembler.h"
 #include "run/gateway_hub.h"
+#include "run/packet_applier.h"
 #include "test/gateway_client.h"
 #include "test/ring_channel.h"
 
@@ -288,6 +290,131 @@ TEST(gatewayTellsWhoseSnapshotItIs) {
   }
   CHECK_EQUAL(datagrams.size(), 3U);
   CHECK(datagrams[last_id] > datagrams[1] && datagrams[1] > datagrams[256] && datagrams[256] > 0);
+}
+
+// Snapshots of several subscriptions of one socket put together again, and what follows applied.
+class SnapshotTaker {
+ public:
+  explicit SnapshotTaker(std::vector<std::uint32_t> chosen = {})
+      : assembler_({}, std::move(chosen)), replica_(channel_limits(), nullptr), applier_(replica_) {
+    assembler_.reset(7);
+  }
+
+  void take(const encode::PacketView& view) {
+    CHECK(!loaded_);
+    if (assembler_.offer(view) != encode::SnapshotOffer::complete) return;
+    CHECK(assembler_.verify());
+    sequence = assembler_.progress().sequence;
+    loaded_ = true;
+  }
+  void load() { CHECK(assembler_.load_into(replica_) == book::SnapshotRefusal::none); }
+  void apply(const encode::PacketView& view) {
+    if (view.count != 0)
+      applier_.apply(view, static_cast<std::uint32_t>(replica_.sequence() + 1 - view.first_sequence));
+  }
+  bool complete() const { return loaded_; }
+  const book::Book& book() const { return replica_.book(); }
+
+  std::uint64_t sequence = 0;
+
+ private:
+  encode::SnapshotAssembler assembler_;
+  book::Replica replica_;
+  run::PacketApplier applier_;
+  bool loaded_ = false;
+};
+
+TEST(gatewayWritesALargeSnapshotInPiecesWhileTheFeedGoesOn) {
+  RingChannel channel(ring_large, 7, small_flow(seed(), 0));
+  run::GatewayOptions options = options_for(channel);
+  options.snapshot_orders_per_step = 40;
+  Worker worker(options);
+  channel.take(4'000);
+  worker.follow();
+  const std::vector<std::uint32_t> chosen{2, 3, 5, 8, 13, 20};
+  REQUIRE(worker.hub.subscribe(worker.client, 1, request_for(GatewayMode::exact)));
+  REQUIRE(worker.hub.subscribe(worker.client, 2, request_for(GatewayMode::filtered, chosen)));
+  REQUIRE(worker.hub.subscribe(worker.client, 3, request_for(GatewayMode::filtered)));
+  std::map<std::uint16_t, SnapshotTaker> takers;
+  takers.try_emplace(1);
+  takers.try_emplace(2, chosen);
+  takers.try_emplace(3);
+  std::uint16_t marked = 0;
+  std::uint32_t left = 0;
+  std::uint64_t begun = 0;
+  const auto take = [&](std::span<const std::uint8_t> bytes) {
+    while (!bytes.empty()) {
+      gateway::BlockHeader header{};
+      std::memcpy(&header, bytes.data(), sizeof header);
+      const std::size_t length = sizeof header + header.length;
+      std::vector<std::uint64_t> aligned(length / 8);
+      std::memcpy(aligned.data(), bytes.data(), length);
+      const std::span<const std::uint8_t> block(reinterpret_cast<const std::uint8_t*>(aligned.data()), length);
+      encode::PacketView view;
+      if (header.magic == gateway::block_magic) {
+        const auto* mark =
+            flatbuffers::GetRoot<gateway::Frame>(block.data() + sizeof header)->payload_as_SnapshotFrame();
+        if (mark != nullptr) {
+          marked = header.subscription;
+          left = mark->datagrams();
+        }
+      } else {
+        REQUIRE(encode::read_packet(block, view) == encode::PacketStatus::ok);
+        if (left == 0) {
+          takers.at(1).apply(view);
+        } else {
+          --left;
+          takers.at(marked).take(view);
+          if (marked == 1 && takers.at(1).complete()) takers.at(1).load();
+        }
+      }
+      bytes = bytes.subspan(length);
+    }
+  };
+  int steps = 0;
+  for (; steps < 400; ++steps) {
+    channel.take(3);
+    worker.now_ns += 1'000'000;
+    worker.hub.step(worker.now_ns);
+    if (begun == 0) begun = channel.next();
+    take(worker.hub.compose(worker.client, room, worker.now_ns, realtime_ns).bytes);
+  }
+  worker.follow();
+  for (int turn = 0; turn < 100; ++turn) {
+    take(worker.hub.compose(worker.client, room, worker.now_ns, realtime_ns).bytes);
+  }
+  for (const auto& [id, taker] : takers) CHECK(taker.complete());
+  // One and the same for the three, begun at the first step though it took many.
+  CHECK_EQUAL(worker.hub.counters().snapshots, 1U);
+  CHECK(takers.at(1).sequence < begun);
+  CHECK_EQUAL(takers.at(2).sequence, takers.at(1).sequence);
+  CHECK_EQUAL(takers.at(3).sequence, takers.at(1).sequence);
+  CHECK_EQUAL(takers.at(1).book().digest(), channel.book().digest());
+  CHECK(worker.hub.market().sequence() > takers.at(1).sequence + 500);
+}
+
+TEST(gatewayTakesTheMemoryOfOldSnapshotsBack) {
+  RingChannel channel(ring_large, 7, small_flow(seed(), 0));
+  run::GatewayOptions options = options_for(channel);
+  options.snapshot_age_ns = 1;
+  Worker worker(options);
+  channel.take(4'000);
+  worker.follow();
+  // Each begins another snapshot, and takes little of it.
+  std::vector<std::uint32_t> clients;
+  for (int count = 0; count < 6; ++count) {
+    clients.push_back(worker.hub.open_client());
+    REQUIRE(worker.hub.subscribe(clients.back(), 1, request_for(GatewayMode::exact)));
+    channel.take(10);
+    worker.follow();
+    CHECK(worker.hub.compose(clients.back(), 4'096, worker.now_ns, realtime_ns).more);
+  }
+  CHECK_EQUAL(worker.hub.counters().snapshots, 6U);
+  std::size_t slow = 0;
+  for (const std::uint32_t client : clients) {
+    slow += worker.hub.compose(client, 4'096, worker.now_ns, realtime_ns).slow.size();
+  }
+  CHECK_EQUAL(slow, 2U);
 }
 
 TEST(gatewayFilteredTellsDigestsOften) {

@@ -17,6 +17,7 @@ int main(int count, char** arguments) {
                   {"packet_encode", packet_encode},
                   {"ring_broadcast", ring_broadcast},
                   {"snapshot_take", snapshot_take},
+                  {"gateway_snapshot", gateway_snapshot},
                   {"live_listen", live_listen},
                   {"feed_line", feed_line},
                   {"ring_feed", ring_feed},
@@ -35,6 +36,6 @@ int main(int count, char** arguments) {
   }
   std::fprintf(stderr,
                "depthcast_perf: expected book_memory, book_replay, core_round_trip, packet_encode, ring_broadcast, "
-               "snapshot_take, live_listen, feed_line, ring_feed, websocket_load, websocket_write or publisher_push\n");
+               "snapshot_take, gateway_snapshot, live_listen, feed_line, ring_feed, websocket_load, websocket_write or publisher_push\n");
   return 2;
 }

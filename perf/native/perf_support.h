@@ -74,6 +74,7 @@ int book_replay(Options& options);
 int core_round_trip(Options& options);
 int packet_encode(Options& options);
 int ring_broadcast(Options& options);
+int gateway_snapshot(Options& options);
 int snapshot_take(Options& options);
 int live_listen(Options& options);
 int feed_line(Options& options);
