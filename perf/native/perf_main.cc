@@ -36,6 +36,7 @@ int main(int count, char** arguments) {
   }
   std::fprintf(stderr,
                "depthcast_perf: expected book_memory, book_replay, core_round_trip, packet_encode, ring_broadcast, "
-               "snapshot_take, gateway_snapshot, live_listen, feed_line, ring_feed, websocket_load, websocket_write or publisher_push\n");
+               "snapshot_take, gateway_snapshot, live_listen, feed_line, ring_feed, websocket_load, websocket_write or "
+               "publisher_push\n");
   return 2;
 }
