@@ -1,0 +1,108 @@
+/** What a session is sent of its subscriptions: as much as socket and pace take, and what befalls who is too slow. Pure. */
+import type { NativeGateway } from '../native.js';
+import { jsonTexts } from './json_frames.js';
+import { close_codes, type InstrumentEntry } from './protocol.js';
+import type { GatewaySession } from './session.js';
+import { sentTo } from './session_counts.js';
+import type { SessionTable } from './session_table.js';
+
+/** Of one session before the next one's turn. */
+const frames_per_visit = 4;
+const frame_bytes = 65_536;
+/** As JSON a frame is some six times as long, and takes some milliseconds for each 64 KiB. */
+const json_frame_bytes = 24_576;
+
+export class SessionServing {
+  readonly #table: SessionTable;
+  readonly #out = new Uint8Array(frame_bytes);
+
+  constructor(table: SessionTable) {
+    this.#table = table;
+  }
+
+  /** True where something was sent. `flush`: as far as the socket takes it, nothing is left open. */
+  serve(session: GatewaySession, flush: boolean): boolean {
+    let sent = false;
+    for (const [channel, client] of session.clients) {
+      const { native, exponents } = this.#table.channels.get(channel) ?? {};
+      const out = session.json ? this.#out.subarray(0, json_frame_bytes) : this.#out;
+      for (let frames = 0; native !== undefined && frames < frames_per_visit; frames++) {
+        if (!this.#hasRoom(session)) return sent;
+        const composed = native.compose(client, out, flush);
+        const bytes = composed % 2 ** 32;
+        if (bytes > 0) {
+          sent = true;
+          this.#sendData(session, out.subarray(0, bytes), exponents ?? new Map());
+          this.#paced(session);
+        }
+        const flags = Math.floor(composed / 2 ** 32);
+        if ((flags & 2) !== 0 && !this.#tellSlow(session, native)) return sent;
+        if ((flags & 1) === 0) break;
+      }
+    }
+    return sent;
+  }
+
+  /** One who takes nothing is not served, so that what it misses has to be looked for. */
+  checkBlocked(session: GatewaySession): void {
+    for (const [channel, client] of [...session.clients]) {
+      const native = this.#table.channels.get(channel)?.native;
+      if (native?.check(client) === true && !this.#tellSlow(session, native)) return;
+    }
+  }
+
+  #sendData(session: GatewaySession, frame: Uint8Array, exponents: ReadonlyMap<number, InstrumentEntry>): void {
+    const { counters } = this.#table;
+    if (!session.json) {
+      counters.frames++;
+      counters.bytes += frame.length;
+      session.socket.sendFrame(frame);
+      return;
+    }
+    for (const text of jsonTexts(frame, exponents)) {
+      counters.frames++;
+      counters.bytes += text.length;
+      session.socket.sendText(text);
+    }
+  }
+
+  #paced(session: GatewaySession): void {
+    const { channels, now_ms } = this.#table;
+    session.pace?.went(session.pace.countsMessages ? sentTo(channels, session) : 0n, now_ms);
+  }
+
+  #hasRoom(session: GatewaySession): boolean {
+    if (session.phase !== 'open' || session.pace?.mayGo(this.#table.now_ms) === false) return false;
+    if (!session.blocked) session.blocked = session.socket.buffered() > this.#table.options.bufferedBytes;
+    else if (session.socket.buffered() === 0) session.blocked = false;
+    return !session.blocked;
+  }
+
+  /** False: the session is closed. */
+  #tellSlow(session: GatewaySession, native: NativeGateway): boolean {
+    const { counters } = this.#table;
+    for (const { did, sequence, subscription: id } of native.takeSlow()) {
+      if (did === 'disconnect') {
+        counters.slowDisconnected++;
+        this.#table.error(session, { id, code: 'too_slow', message: `the last number sent is ${sequence}` });
+        this.#table.close(session, close_codes.too_slow, `too slow: ${sequence}`);
+        return false;
+      }
+      const subscription = session.subscriptions.get(id);
+      if (did === 'conflate') {
+        counters.slowConflated++;
+        if (subscription !== undefined) subscription.mode = 'depth';
+      } else counters.slowResnapshot++;
+      const client = did === 'conflate' ? session.clients.get(subscription?.channel ?? 0) : undefined;
+      const counts = client === undefined ? undefined : native.counts(client, id);
+      this.#table.send(session, {
+        type: 'slow',
+        id,
+        did: did === 'conflate' ? 'conflated' : 'resnapshot',
+        sequence,
+        ...(counts === undefined ? {} : { counts }),
+      });
+    }
+    return true;
+  }
+}

@@ -1,0 +1,204 @@
+/** What sessions ask of their subscriptions: begun, changed, counted, ended, and changed by another grant. Pure. */
+import type { ChangeMessage, ClientMessage, SubscribeMessage } from './protocol.js';
+import { choose } from './selection.js';
+import { type ChannelState, type GatewaySession, requestOf, type SubscriptionState } from './session.js';
+import { nativeOf, settle } from './session_counts.js';
+import type { SessionServing } from './session_serving.js';
+import type { SessionTable } from './session_table.js';
+import { chooseFor, hasPattern, permitted, refusalOf } from './subscription_choice.js';
+
+const default_levels = 10;
+const default_interval_ms = 100;
+
+/** Of a subscription that must be there already. */
+export type KnownMessage = Extract<ClientMessage, { type: 'change' | 'count' | 'unsubscribe' }>;
+
+export class Subscriptions {
+  readonly #table: SessionTable;
+  readonly #serving: SessionServing;
+
+  constructor(table: SessionTable, serving: SessionServing) {
+    this.#table = table;
+    this.#serving = serving;
+  }
+
+  subscribe(session: GatewaySession, message: SubscribeMessage): void {
+    const { id } = message;
+    const { channels, counters, options } = this.#table;
+    const channel = channels.get(message.channel);
+    const subscription = subscriptionOf(message);
+    if (session.subscriptions.has(id)) {
+      this.#table.error(session, { id, code: 'id_in_use', message: 'that number is in use' });
+      return;
+    }
+    if (session.subscriptions.size >= options.subscriptionsMax) {
+      this.#table.error(session, {
+        id,
+        code: 'too_many',
+        message: `at most ${options.subscriptionsMax} subscriptions`,
+      });
+      return;
+    }
+    if (channel === undefined) {
+      // Not before it is known whether they may have it: nobody learns which channels there are.
+      const forbidden = refusalOf(session, subscription, []);
+      this.#table.error(session, {
+        id,
+        ...(forbidden ?? { code: 'unknown_channel', message: 'there is no such channel' }),
+      });
+      return;
+    }
+    const refused = chooseFor(session, channel, subscription, options.levels);
+    if (refused !== undefined) {
+      this.#table.error(session, { id, ...refused });
+      return;
+    }
+    const { resume } = message;
+    const from = resume !== undefined && resume.session === channel.session ? resume.sequence : 0n;
+    if (!channel.native.subscribe(clientOf(session, channel), id, requestOf(subscription, from))) {
+      this.#table.error(session, { id, code: 'id_in_use', message: 'that number is in use' });
+      return;
+    }
+    session.subscriptions.set(id, subscription);
+    counters.subscriptions++;
+    this.#acknowledge(session, channel, 'subscribed', subscription);
+  }
+
+  handle(session: GatewaySession, message: KnownMessage): void {
+    const subscription = session.subscriptions.get(message.id);
+    if (subscription === undefined) {
+      this.#table.error(session, { id: message.id, code: 'unknown_id', message: 'there is no such subscription' });
+      return;
+    }
+    if (message.type === 'change') this.#change(session, subscription, message);
+    else if (message.type === 'count') this.#count(session, subscription);
+    else this.#unsubscribe(session, subscription);
+  }
+
+  /** Its grant is another: what it has and may no longer have ends. */
+  regranted(session: GatewaySession): void {
+    for (const subscription of [...session.subscriptions.values()]) {
+      const refused = refusalOf(session, subscription, this.#table.instruments(subscription.channel));
+      if (refused === undefined) this.#rechoose(session, subscription);
+      else {
+        this.#table.error(session, { id: subscription.id, ...refused });
+        this.#unsubscribe(session, subscription);
+        this.tellHeld(session, subscription.id);
+      }
+    }
+  }
+
+  /** Gives the native side what the subscription is now, and tells the client. */
+  apply(session: GatewaySession, channel: ChannelState, subscription: SubscriptionState): void {
+    channel.native.change(clientOf(session, channel), subscription.id, requestOf(subscription, 0n));
+    this.#acknowledge(session, channel, 'changed', subscription);
+  }
+
+  /** What the subscription holds now, whatever was asked for. */
+  tellHeld(session: GatewaySession, id: number): void {
+    const subscription = session.subscriptions.get(id);
+    const count = subscription === undefined ? 0 : (subscription.selectors?.length ?? 1);
+    if (session.phase === 'open') this.#table.access.held?.(session, { id, count });
+  }
+
+  #change(session: GatewaySession, subscription: SubscriptionState, message: ChangeMessage): void {
+    const channel = this.#table.channels.get(subscription.channel);
+    if (channel === undefined) return;
+    const changed: SubscriptionState = {
+      ...subscription,
+      mode: message.mode ?? subscription.mode,
+      selectors: message.instruments ?? subscription.selectors,
+      levels: message.levels ?? subscription.levels,
+      intervalMs: message.intervalMs ?? subscription.intervalMs,
+      onSlow: message.onSlow ?? subscription.onSlow,
+    };
+    const refused = chooseFor(session, channel, changed, this.#table.options.levels);
+    if (refused !== undefined) {
+      this.#table.error(session, { id: subscription.id, ...refused });
+      return;
+    }
+    Object.assign(subscription, changed);
+    this.apply(session, channel, subscription);
+  }
+
+  /** What patterns mean under another grant. */
+  #rechoose(session: GatewaySession, subscription: SubscriptionState): void {
+    const channel = this.#table.channels.get(subscription.channel);
+    const { chosen: before, selectors } = subscription;
+    if (channel === undefined || selectors === undefined || !hasPattern(subscription)) return;
+    subscription.chosen = permitted(session, subscription, choose(selectors, channel.instruments).chosen);
+    const same =
+      before.length === subscription.chosen.length &&
+      before.every((one, at) => one.instrument === subscription.chosen[at]?.instrument);
+    if (!same) this.apply(session, channel, subscription);
+  }
+
+  #count(session: GatewaySession, subscription: SubscriptionState): void {
+    const found = nativeOf(this.#table.channels, session, subscription);
+    if (found === undefined) return;
+    // As far as the socket takes it, nothing is left open.
+    this.#serving.serve(session, true);
+    // A policy may have closed it meanwhile.
+    if (session.phase !== 'open') return;
+    const counts = found.native.counts(found.client, subscription.id);
+    if (counts !== undefined) this.#table.send(session, { type: 'counts', id: subscription.id, ...counts });
+  }
+
+  #unsubscribe(session: GatewaySession, subscription: SubscriptionState): void {
+    const found = nativeOf(this.#table.channels, session, subscription);
+    if (found === undefined) return;
+    this.#serving.serve(session, true);
+    if (session.phase !== 'open') return;
+    const counts = found.native.unsubscribe(found.client, subscription.id);
+    settle(this.#table.counters, counts);
+    session.subscriptions.delete(subscription.id);
+    this.#table.counters.subscriptions--;
+    if (counts !== undefined) this.#table.send(session, { type: 'unsubscribed', id: subscription.id, ...counts });
+  }
+
+  #acknowledge(
+    session: GatewaySession,
+    channel: ChannelState,
+    type: 'subscribed' | 'changed',
+    subscription: SubscriptionState,
+  ): void {
+    const { chosen, id, intervalMs, levels, mode, onSlow, selectors } = subscription;
+    // A client counts on from there: only we know what the old beginning had not sent.
+    const counts = type === 'changed' ? channel.native.counts(clientOf(session, channel), id) : undefined;
+    this.#table.send(session, {
+      type,
+      id,
+      ...(counts === undefined ? {} : { counts }),
+      channel: channel.channel,
+      session: channel.session,
+      sequence: channel.native.state().sequence,
+      mode,
+      levels: mode === 'bbo' ? 1 : levels,
+      intervalMs,
+      onSlow,
+      instruments: selectors === undefined ? channel.instruments : chosen,
+    });
+  }
+}
+
+function subscriptionOf(message: SubscribeMessage): SubscriptionState {
+  return {
+    id: message.id,
+    channel: message.channel,
+    mode: message.mode,
+    selectors: message.instruments,
+    levels: message.levels ?? default_levels,
+    intervalMs: message.intervalMs ?? default_interval_ms,
+    onSlow: message.onSlow ?? 'snapshot',
+    chosen: [],
+  };
+}
+
+function clientOf(session: GatewaySession, channel: ChannelState): number {
+  let client = session.clients.get(channel.channel);
+  if (client === undefined) {
+    client = channel.native.openClient();
+    session.clients.set(channel.channel, client);
+  }
+  return client;
+}
