@@ -3,7 +3,7 @@ import type { InstrumentEntry } from './protocol.js';
 import { choose } from './selection.js';
 import { type ChannelState, entryOf, type GatewaySession } from './session.js';
 import type { SessionTable } from './session_table.js';
-import { hasPattern, permitted } from './subscription_choice.js';
+import { permitted, refusalOf } from './subscription_choice.js';
 import type { Subscriptions } from './subscriptions.js';
 
 export class ChannelNews {
@@ -29,23 +29,24 @@ export class ChannelNews {
     channel.instruments = channel.native.definitions().map(entryOf);
     channel.exponents = new Map(channel.instruments.map((entry) => [entry.instrument, entry]));
     const news = channel.instruments.filter((entry) => before.get(entry.instrument) !== JSON.stringify(entry));
-    if (news.length === 0) return;
-    for (const session of this.#table.subscribers(channel)) this.#tellDefinitions(session, channel, news);
+    // A new session that has defined nothing yet: what the selectors mean in it comes with its definitions.
+    if (channel.instruments.length === 0) return;
+    for (const session of this.#table.subscribers(channel)) {
+      this.#tellDefinitions(session, channel, news);
+      this.#subscriptions.redefined(session, channel);
+    }
   }
 
-  /** Tells what concerns the session, and lets its patterns mean the new instruments, too. */
+  /** Tells what concerns the session, as far as it may know. */
   #tellDefinitions(session: GatewaySession, channel: ChannelState, news: readonly InstrumentEntry[]): void {
+    if (news.length === 0) return;
     const told = new Map<number, InstrumentEntry>();
     for (const subscription of session.subscriptions.values()) {
       if (subscription.channel !== channel.channel) continue;
       const { selectors } = subscription;
+      if (refusalOf(session, subscription, channel.instruments) !== undefined) continue;
       const chosen = selectors === undefined ? news : permitted(session, subscription, choose(selectors, news).chosen);
       for (const entry of chosen) told.set(entry.instrument, entry);
-      if (selectors === undefined || !hasPattern(subscription) || chosen.length === 0) continue;
-      const known = new Set(subscription.chosen.map(({ instrument }) => instrument));
-      subscription.chosen = permitted(session, subscription, choose(selectors, channel.instruments).chosen);
-      if (subscription.chosen.every(({ instrument }) => known.has(instrument))) continue;
-      this.#subscriptions.apply(session, channel, subscription);
     }
     if (told.size > 0)
       this.#table.send(session, { type: 'definitions', channel: channel.channel, instruments: [...told.values()] });

@@ -66,6 +66,8 @@ export interface SubscriptionState {
   onSlow: NativeGatewayRequest['onSlow'];
   /** What the selectors meant last. */
   chosen: InstrumentEntry[];
+  /** Its mode before it was conflated for being slow: what entitles to it goes on doing so. */
+  conflatedFrom?: Mode | undefined;
 }
 
 /** A frame from a client; `text` undefined: it was no text. `wait_ms`: over the rate by so much. */

@@ -2,7 +2,7 @@
 import type { NativeGateway } from '../native.js';
 import { jsonTexts } from './json_frames.js';
 import { close_codes, type InstrumentEntry } from './protocol.js';
-import type { GatewaySession } from './session.js';
+import type { GatewaySession, SubscriptionState } from './session.js';
 import { sentTo } from './session_counts.js';
 import type { SessionTable } from './session_table.js';
 
@@ -91,7 +91,7 @@ export class SessionServing {
       const subscription = session.subscriptions.get(id);
       if (did === 'conflate') {
         counters.slowConflated++;
-        if (subscription !== undefined) subscription.mode = 'depth';
+        if (subscription !== undefined) conflate(subscription);
       } else counters.slowResnapshot++;
       const client = did === 'conflate' ? session.clients.get(subscription?.channel ?? 0) : undefined;
       const counts = client === undefined ? undefined : native.counts(client, id);
@@ -105,4 +105,10 @@ export class SessionServing {
     }
     return true;
   }
+}
+
+/** As the native side has it then. */
+function conflate(subscription: SubscriptionState): void {
+  const conflatedFrom = subscription.conflatedFrom ?? subscription.mode;
+  Object.assign(subscription, { mode: 'depth', levels: 10, intervalMs: 100, conflatedFrom });
 }

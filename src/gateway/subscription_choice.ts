@@ -11,12 +11,12 @@ export function hasPattern({ selectors }: SubscriptionState): boolean {
 /** Why the session may not have it. `known`: the channel's instruments. */
 export function refusalOf(
   { grant }: GatewaySession,
-  { channel, intervalMs, levels, mode, selectors }: SubscriptionState,
+  { channel, conflatedFrom, intervalMs, levels, mode, selectors }: SubscriptionState,
   known: readonly InstrumentEntry[],
 ): SessionError | undefined {
   const names = selectors?.filter((one) => !isPattern(one)).map((one) => nameOf(one, known));
   const instruments = names ?? 'all';
-  return grant?.refuse({ channel, mode, instruments, levels, intervalMs });
+  return grant?.refuse({ channel, mode: conflatedFrom ?? mode, instruments, levels, intervalMs });
 }
 
 /** Without those that a pattern means and the session may not have; names were asked for one by one. */
@@ -25,9 +25,9 @@ export function permitted(
   subscription: SubscriptionState,
   entries: readonly InstrumentEntry[],
 ): InstrumentEntry[] {
-  const { channel, levels, mode } = subscription;
+  const { channel, conflatedFrom, levels, mode } = subscription;
   if (grant?.permits === undefined || !hasPattern(subscription)) return [...entries];
-  return entries.filter(({ symbol }) => grant.permits?.(channel, mode, levels, symbol));
+  return entries.filter(({ symbol }) => grant.permits?.(channel, conflatedFrom ?? mode, levels, symbol));
 }
 
 /** Says what the selectors mean now, or why not. */

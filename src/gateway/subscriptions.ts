@@ -5,7 +5,7 @@ import { type ChannelState, type GatewaySession, requestOf, type SubscriptionSta
 import { nativeOf, settle } from './session_counts.js';
 import type { SessionServing } from './session_serving.js';
 import type { SessionTable } from './session_table.js';
-import { chooseFor, hasPattern, permitted, refusalOf } from './subscription_choice.js';
+import { chooseFor, permitted, refusalOf } from './subscription_choice.js';
 
 const default_levels = 10;
 const default_interval_ms = 100;
@@ -77,19 +77,17 @@ export class Subscriptions {
 
   /** Its grant is another: what it has and may no longer have ends. */
   regranted(session: GatewaySession): void {
-    for (const subscription of [...session.subscriptions.values()]) {
-      const refused = refusalOf(session, subscription, this.#table.instruments(subscription.channel));
-      if (refused === undefined) this.#rechoose(session, subscription);
-      else {
-        this.#table.error(session, { id: subscription.id, ...refused });
-        this.#unsubscribe(session, subscription);
-        this.tellHeld(session, subscription.id);
-      }
-    }
+    for (const subscription of [...session.subscriptions.values()]) this.#judgeAgain(session, subscription, true);
+  }
+
+  /** Numbers and names may mean other instruments, in a new session above all: what is served follows the names. */
+  redefined(session: GatewaySession, { channel }: ChannelState): void {
+    for (const subscription of [...session.subscriptions.values()])
+      if (subscription.channel === channel) this.#judgeAgain(session, subscription, false);
   }
 
   /** Gives the native side what the subscription is now, and tells the client. */
-  apply(session: GatewaySession, channel: ChannelState, subscription: SubscriptionState): void {
+  #apply(session: GatewaySession, channel: ChannelState, subscription: SubscriptionState): void {
     channel.native.change(clientOf(session, channel), subscription.id, requestOf(subscription, 0n));
     this.#acknowledge(session, channel, 'changed', subscription);
   }
@@ -111,6 +109,7 @@ export class Subscriptions {
       levels: message.levels ?? subscription.levels,
       intervalMs: message.intervalMs ?? subscription.intervalMs,
       onSlow: message.onSlow ?? subscription.onSlow,
+      conflatedFrom: undefined,
     };
     const refused = chooseFor(session, channel, changed, this.#table.options.levels);
     if (refused !== undefined) {
@@ -118,19 +117,29 @@ export class Subscriptions {
       return;
     }
     Object.assign(subscription, changed);
-    this.apply(session, channel, subscription);
+    this.#apply(session, channel, subscription);
   }
 
-  /** What patterns mean under another grant. */
-  #rechoose(session: GatewaySession, subscription: SubscriptionState): void {
+  /** Whether the session may have it still, and what its selectors mean now. `flush`: what is left may still go out. */
+  #judgeAgain(session: GatewaySession, subscription: SubscriptionState, flush: boolean): void {
     const channel = this.#table.channels.get(subscription.channel);
+    const refused = refusalOf(session, subscription, channel?.instruments ?? []);
+    if (refused !== undefined) {
+      this.#table.error(session, { id: subscription.id, ...refused });
+      this.#unsubscribe(session, subscription, flush);
+      this.tellHeld(session, subscription.id);
+      return;
+    }
     const { chosen: before, selectors } = subscription;
-    if (channel === undefined || selectors === undefined || !hasPattern(subscription)) return;
+    if (channel === undefined || selectors === undefined) return;
     subscription.chosen = permitted(session, subscription, choose(selectors, channel.instruments).chosen);
     const same =
       before.length === subscription.chosen.length &&
-      before.every((one, at) => one.instrument === subscription.chosen[at]?.instrument);
-    if (!same) this.apply(session, channel, subscription);
+      before.every(({ instrument, symbol }, at) => {
+        const now = subscription.chosen[at];
+        return now?.instrument === instrument && now.symbol === symbol;
+      });
+    if (!same) this.#apply(session, channel, subscription);
   }
 
   #count(session: GatewaySession, subscription: SubscriptionState): void {
@@ -144,10 +153,10 @@ export class Subscriptions {
     if (counts !== undefined) this.#table.send(session, { type: 'counts', id: subscription.id, ...counts });
   }
 
-  #unsubscribe(session: GatewaySession, subscription: SubscriptionState): void {
+  #unsubscribe(session: GatewaySession, subscription: SubscriptionState, flush = true): void {
     const found = nativeOf(this.#table.channels, session, subscription);
     if (found === undefined) return;
-    this.#serving.serve(session, true);
+    if (flush) this.#serving.serve(session, true);
     if (session.phase !== 'open') return;
     const counts = found.native.unsubscribe(found.client, subscription.id);
     settle(this.#table.counters, counts);
