@@ -30,7 +30,7 @@ export function subscribeOn(
 }
 
 /** Resolves when `condition` holds; rejects after `ms`. */
-export async function until(what: string, condition: () => boolean, ms = 10_000): Promise<void> {
+export async function until(what: string, condition: () => boolean, ms = 60_000): Promise<void> {
   for (const begin = Date.now(); !condition(); ) {
     if (Date.now() - begin > ms) throw new Error(`waited ${ms} ms for ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 5));

@@ -11,7 +11,7 @@ export const main = join(root, 'dist/cli/main.js');
 /** The example engine in TypeScript. */
 export const engine = join(root, 'dist/matching_engine/engine.js');
 const lock = join(root, 'node_modules', '.depthcast_build_lock');
-const build_ms_max = 90_000;
+const build_ms_max = 300_000;
 
 function newestChange(folder: string): number {
   return Math.max(
@@ -100,7 +100,7 @@ export class Cli {
     t: Pick<Test, 'teardown'>,
     parameters: readonly string[],
     options: SpawnOptions = {},
-    ms_max = 30_000,
+    ms_max = 120_000,
     program: readonly string[] = [main],
   ) {
     const env = { ...process.env, NO_COLOR: '1', LC_ALL: 'C', ...options.env };
@@ -160,7 +160,7 @@ export class Cli {
   }
 
   /** Resolves when it has said something that matches; rejects after `ms`, or when it has ended without. */
-  async said(pattern: RegExp, ms = 15_000): Promise<void> {
+  async said(pattern: RegExp, ms = 60_000): Promise<void> {
     const found = () => pattern.test(this.#stdout) || pattern.test(this.#stderr);
     let over = false;
     void this.#closed.then(() => {
@@ -182,7 +182,7 @@ export function run(
 }
 
 /** Resolves when `condition` holds; rejects after `ms`. */
-export async function until(what: string, condition: () => boolean, ms = 10_000): Promise<void> {
+export async function until(what: string, condition: () => boolean, ms = 60_000): Promise<void> {
   for (const begin = Date.now(); !condition(); await delay(10))
     if (Date.now() - begin > ms) throw new Error(`waited ${ms} ms for ${what}`);
 }

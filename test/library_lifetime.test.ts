@@ -16,7 +16,7 @@ interface Outcome {
 function run(scenario: string, channel: number, ...more: string[]): Promise<Outcome> {
   return new Promise((resolve, reject) => {
     const parameters = [...process.execArgv, '--expose-gc', child, scenario, String(channel), ...more];
-    const started = spawn(process.execPath, parameters, { stdio: ['ignore', 'pipe', 'pipe'], timeout: 90_000 });
+    const started = spawn(process.execPath, parameters, { stdio: ['ignore', 'pipe', 'pipe'], timeout: 300_000 });
     let [output, errors] = ['', ''];
     started.stdout.on('data', (text) => {
       output += text;

@@ -19,7 +19,7 @@ function run(file: string): Promise<{ code: number | null; output: string; error
   return new Promise((resolve, reject) => {
     const started = spawn(process.execPath, [...process.execArgv, file], {
       stdio: ['ignore', 'pipe', 'pipe'],
-      timeout: 60_000,
+      timeout: 300_000,
     });
     let [output, errors] = ['', ''];
     started.stdout.on('data', (text) => {

@@ -82,7 +82,7 @@ class Keeper {
 
   /** The source has ended: books and updates are the publisher's. */
   async compare(t: Test, distributor: Distributor): Promise<void> {
-    await until('the end', () => this.client.state === 'ended', 30_000);
+    await until('the end', () => this.client.state === 'ended');
     const books = await this.client.snapshot();
     t.equal(books.digest, distributor.stats().counters.digest, 'the digests are equal');
     t.equal(books.whole, true);

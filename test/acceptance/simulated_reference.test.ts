@@ -29,7 +29,7 @@ const lines = linePair(5);
 const number = 5;
 const ms_max = full ? 600_000 : 60_000;
 
-t.setTimeout(full ? 900_000 : 120_000);
+t.setTimeout(900_000);
 
 /** Runs a command to its end and returns what it printed. */
 async function run(t: Test, ...parameters: string[]): Promise<string> {

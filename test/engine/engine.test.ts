@@ -20,7 +20,7 @@ const has = (tool: string) => spawnSync(tool, ['--version']).status === 0;
 // CI installs them: there a missing one is a failure.
 const skip = process.env.CI === undefined && !(has('cmake') && has('pkg-config')) && 'cmake and pkg-config are needed';
 
-t.test('enginesOutsideTheTree', { skip, timeout: 110_000 }, async (t) => {
+t.test('enginesOutsideTheTree', { skip, timeout: 330_000 }, async (t) => {
   const folder = t.testdir({ project: { node_modules: { depthcast: {} } } });
   const installed = join(folder, 'project/node_modules/depthcast');
   const memory = mkdtempSync('/dev/shm/depthcast-test-');
@@ -95,7 +95,7 @@ t.test('enginesOutsideTheTree', { skip, timeout: 110_000 }, async (t) => {
     await run('c++', [...strict, '-fsyntax-only', ...(await flags('depthcast-publisher')), source]);
   });
 
-  await t.test('killedInTurnWithItsDistributorNothingIsLostOrRepeated', { timeout: 60_000 }, async (t) => {
+  await t.test('killedInTurnWithItsDistributorNothingIsLostOrRepeated', { timeout: 300_000 }, async (t) => {
     await ensureBuilt();
     const report = await runEngineKills({
       seed: 5,

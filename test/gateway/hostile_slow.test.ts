@@ -55,7 +55,7 @@ function untilEnded(port: number, begin: string, drip: string): Promise<{ ms: nu
   });
 }
 
-t.test('whoIsSlowIsEndedAndNobodyWaitsForHim', { timeout: 60_000 }, async (t) => {
+t.test('whoIsSlowIsEndedAndNobodyWaitsForHim', { timeout: 300_000 }, async (t) => {
   const { server } = await served(t, 225);
   const { port } = server;
   const other = await RawGatewayClient.open(port);
@@ -81,7 +81,7 @@ t.test('whoIsSlowIsEndedAndNobodyWaitsForHim', { timeout: 60_000 }, async (t) =>
   // A directory of some MB that nobody reads.
   const unread = await RawSocket.open(port, {}, '/channels');
   unread.socket.pause();
-  await until('no hello', () => hello.closeCode !== undefined, 10_000);
+  await until('no hello', () => hello.closeCode !== undefined);
   t.equal(hello.closeCode, 4_001);
   t.match(hello.texts, [{ type: 'error', code: 'hello_first' }]);
   t.ok(Date.now() - begun >= 4_000, 'it had its time');

@@ -7,7 +7,7 @@ import { seedsOf } from '../faults/random.js';
 import { runStreams } from './streams.js';
 
 const full = process.env.DEPTHCAST_FULL === '1';
-t.setTimeout(full ? 300_000 : 60_000);
+t.setTimeout(900_000);
 
 const folder = t.testdir();
 

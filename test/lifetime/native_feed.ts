@@ -170,7 +170,7 @@ export function pause(ms: number): Promise<void> {
 }
 
 /** Resolves when `condition` holds; rejects after `ms`. */
-export async function until(what: string, condition: () => boolean, ms = 20_000): Promise<void> {
+export async function until(what: string, condition: () => boolean, ms = 60_000): Promise<void> {
   for (const begin = Date.now(); !condition(); await pause(2))
     if (Date.now() - begin > ms) throw new Error(`waited ${ms} ms for ${what}`);
 }

@@ -10,7 +10,7 @@ function start(number: number, finish: RecoveryFinish): Worker {
   return new Worker(new URL('./recovery_worker.ts', import.meta.url), { workerData: { number, finish } });
 }
 
-t.setTimeout(300_000);
+t.setTimeout(400_000);
 
 for (const [finish, code] of [
   ['close', 0],

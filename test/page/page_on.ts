@@ -58,6 +58,7 @@ export interface Seen {
 /** A tab of its own, with storage of its own, until the test ends. */
 export async function openPage(t: Test, url: string, options: BrowserContextOptions = {}): Promise<Seen> {
   const context = await (await launch()).newContext({ viewport: { width: 1440, height: 900 }, ...options });
+  context.setDefaultTimeout(120_000);
   t.teardown(() => context.close());
   const page = await context.newPage();
   const faults: string[] = [];
@@ -81,7 +82,7 @@ export async function openPage(t: Test, url: string, options: BrowserContextOpti
 }
 
 /** Until the book that is shown is live. */
-export async function untilLive(page: Page, ms = 30_000): Promise<void> {
+export async function untilLive(page: Page, ms = 120_000): Promise<void> {
   await page.waitForSelector('html[data-fresh="yes"]', { timeout: ms });
 }
 

@@ -27,7 +27,7 @@ t.test('comesBackToAServerThatWasKilled', { skip }, async (t) => {
   execFileSync(process.execPath, [join(root, 'tools/browser_bundle.mjs')]);
   const serve = async (port: number) => {
     const flags = ['--rate=500', '--simulate-symbols=4', '--simulate-live-orders=400', '--control=http://127.0.0.1:0'];
-    const server = new Cli(t, ['serve', ...flags, ...small, ...lineFlags(lines), `--gateway-port=${port}`], {}, 60_000);
+    const server = new Cli(t, ['serve', ...flags, ...small, ...lineFlags(lines), `--gateway-port=${port}`]);
     await server.said(/page: http\S+/);
     const found = (pattern: RegExp) => pattern.exec(server.stderr)?.[1] ?? '';
     return { server, url: found(/page: (http\S+)/), control: found(/control (http\S+)/) };
@@ -52,7 +52,7 @@ t.test('comesBackToAServerThatWasKilled', { skip }, async (t) => {
 
   const again = await serve(Number(new URL(url).port));
   t.equal(again.url, url);
-  await untilLive(page, 20_000);
+  await untilLive(page);
   t.equal(await page.evaluate('globalThis.neverLoadedAgain'), true);
   await page.locator('#feed [data-name="session"]').filter({ hasNotText: session }).waitFor();
   await page.locator('#notice').waitFor({ state: 'hidden' });

@@ -12,7 +12,7 @@ async function perf(name: string, ...parameters: string[]): Promise<Record<strin
   return JSON.parse(stdout.trim()) as Record<string, number | string>;
 }
 
-t.setTimeout(200_000);
+t.setTimeout(400_000);
 
 t.test('fanoutDeliversFromEverySystem', async (t) => {
   const small = ['--clients', '3', '--rounds', '1', '--seconds', '0.3', '--rate', '2000'];

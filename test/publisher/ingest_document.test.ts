@@ -20,7 +20,7 @@ t.test('itsExampleRuns', async (t) => {
   t.not(text, program);
   const file = join(t.testdir({ 'example.ts': text }), 'example.ts');
   const { stdout, stderr } = await promisify(execFile)(process.execPath, [...process.execArgv, file], {
-    timeout: 30_000,
+    timeout: 120_000,
   });
   t.equal(stderr, '');
   t.match(stdout, /^acknowledged up to event 4 .*price: 9990n/s);

@@ -3,7 +3,7 @@ import t from 'tap';
 import { runEngineKills } from '../../src/chaos/engine_run.js';
 import { engine, ensureBuilt } from '../cli_process.js';
 
-t.test('killedInTurnOverTcpNothingIsLostOrRepeated', { timeout: 100_000 }, async (t) => {
+t.test('killedInTurnOverTcpNothingIsLostOrRepeated', { timeout: 300_000 }, async (t) => {
   await ensureBuilt();
   const onKill = (text: string) => t.comment(text);
   const report = await runEngineKills({ seed: 5, kills: 3, rate: 20_000, program: engine, over: 'tcp', onKill });

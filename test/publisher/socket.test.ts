@@ -16,7 +16,7 @@ import type { Test } from '../data.js';
 import { distributorOn, messagesOf, pushOptions, pushTo, writeEvent } from './push.js';
 
 async function publisherTo(t: Test, to: string, more: Partial<ConnectOptions> = {}): Promise<EventPublisher> {
-  const publisher = await connectPublisher({ to, engine: 'matcher', connectMs: 10_000, ...more });
+  const publisher = await connectPublisher({ to, engine: 'matcher', connectMs: 60_000, ...more });
   t.teardown(() => publisher.close());
   return publisher;
 }

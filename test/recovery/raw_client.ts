@@ -60,12 +60,12 @@ export class RawClient {
   }
 
   /** The first text that fits, of those that came or will come. */
-  async text(fits: (text: Text) => boolean, ms = 20_000): Promise<Text> {
+  async text(fits: (text: Text) => boolean, ms = 60_000): Promise<Text> {
     await this.until(() => this.texts.some(fits), 'a text frame', ms);
     return this.texts.find(fits) as Text;
   }
 
-  async until(condition: () => boolean, what: string, ms = 20_000): Promise<void> {
+  async until(condition: () => boolean, what: string, ms = 60_000): Promise<void> {
     const end = Date.now() + ms;
     while (!condition()) {
       if (Date.now() > end) throw new Error(`waited ${ms} ms for ${what}`);

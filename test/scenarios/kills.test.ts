@@ -6,7 +6,7 @@ import { seedsOf } from '../faults/random.js';
 
 t.before(ensureBuilt);
 
-t.test('aKilledPublisherLosesAndRepeatsNoNumber', { timeout: 110_000 }, async (t) => {
+t.test('aKilledPublisherLosesAndRepeatsNoNumber', { timeout: 330_000 }, async (t) => {
   for (const seed of seedsOf(11)) {
     t.comment(`seed ${seed}; again: DEPTHCAST_SEED=${seed} npx tap test/scenarios/kills.test.ts`);
     const report = await runKills({ seed, kills: 10, rate: 30_000, onKill: (text) => t.comment(text) });

@@ -35,7 +35,7 @@ interface Update {
   sequence: number;
 }
 
-t.test('threeHostsThatLosePacketsGetEveryMessageOnce', { skip: no_hosts ?? false, timeout: 100_000 }, async (t) => {
+t.test('threeHostsThatLosePacketsGetEveryMessageOnce', { skip: no_hosts ?? false, timeout: 300_000 }, async (t) => {
   const folder = t.testdir({});
   const hosts = new Hosts(1);
   t.teardown(() => hosts.remove());

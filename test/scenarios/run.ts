@@ -12,7 +12,7 @@ export function scenarioTests(t: Test, first: number, count: number): void {
   t.before(ensureBuilt);
   for (const seed of seedsOf(...Array.from({ length: count }, (_, index) => first + index))) {
     const plan = makePlan(seed, limits);
-    t.test(`seed ${seed}: ${plan.themes.join(', ')}`, { timeout: 100_000 }, async (t) => {
+    t.test(`seed ${seed}: ${plan.themes.join(', ')}`, { timeout: 300_000 }, async (t) => {
       const command = `npx depthcast chaos --seed ${seed} --seconds ${limits.seconds} --rate ${limits.rate}`;
       const report = await runScenario({ plan, command });
       for (const line of reportLines(report)) t.comment(line);

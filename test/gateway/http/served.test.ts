@@ -27,7 +27,7 @@ function figure(metrics: string, name: string): bigint {
   return BigInt(value ?? -1);
 }
 
-t.test('healthDirectoryAndMetricsSayWhatClientsSee', { timeout: 60_000 }, async (t) => {
+t.test('healthDirectoryAndMetricsSayWhatClientsSee', { timeout: 300_000 }, async (t) => {
   const { A: lineA, B: lineB } = linePair(228);
   const distributor = new Distributor({
     lineA,
