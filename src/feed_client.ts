@@ -2,8 +2,8 @@
 import { EventEmitter } from 'node:events';
 import { BookExport } from './book_export.js';
 import type { Bbo, Depth, InstrumentInfo, SequenceRange } from './book_types.js';
+import type { GatewayError } from './browser/gateway_error.js';
 import type { ChangeOptions } from './browser/protocol.js';
-import type { GatewayError } from './browser/stream.js';
 import { DirectoryError, findChannel, gatewayUrl, multicastOptions } from './client/directory.js';
 import { FedFeed } from './client/fed_feed.js';
 import type { GatewayLink, GatewayLinkOptions } from './client/gateway_link.js';
@@ -368,12 +368,22 @@ export class FeedClient extends EventEmitter<FeedClientEvents> {
     const link = rest.mode === 'exact' ? this.#feedBooks(options) : this.#followWindows(options);
     link.client.on('slow', (did) => this.emit('slow', did));
     link.client.on('goodbye', (reason, reconnectMs) => this.emit('goodbye', reason, reconnectMs));
+    link.client.on('disconnected', (reason) => this.emit('disconnected', reason));
     this.#changeState('connecting');
-    await link.start();
-    link.refused.catch((error: GatewayError) => {
-      this.emit('refused', error);
-      void this.close();
-    });
+    try {
+      await link.start();
+    } catch (error) {
+      await this.close();
+      throw error;
+    }
+    link.client.on('refused', (error) => this.#refused(error));
+    const { refusal } = link.subscription;
+    if (refusal !== undefined) this.#refused(refusal);
+  }
+
+  #refused(error: GatewayError): void {
+    this.emit('refused', error);
+    if (!error.askedAgain) void this.close();
   }
 
   #feedBooks(options: GatewayLinkOptions): GatewayLink {

@@ -1,9 +1,9 @@
 /** What a FeedClient says of itself. */
 import type { BookExport } from './book_export.js';
 import type { InstrumentInfo, SequenceRange } from './book_types.js';
+import type { GatewayError } from './browser/gateway_error.js';
 import type { Print } from './browser/prints.js';
 import type { SessionFigures } from './browser/session_state.js';
-import type { GatewayError } from './browser/stream.js';
 import type { ThreadUse } from './host.js';
 import type { NativeFeedStateName, RepairWay } from './native.js';
 import type { RecoveryFigures } from './recovery/client.js';
@@ -109,8 +109,13 @@ export interface FeedClientEvents {
   slow: [did: 'conflated' | 'resnapshot'];
   /** The gateway ends; the client comes back by itself, where it was told to. */
   goodbye: [reason: string, reconnectMs: number];
-  /** The gateway has refused for good, for example since the token was revoked: the client closes. */
+  /**
+   * The gateway does not grant the subscription, or no longer. Where the error is `askedAgain` the client goes on and asks
+   * again when it may have passed; else, for example when the token was revoked, it closes.
+   */
   refused: [error: GatewayError];
+  /** The connection to the gateway is gone, or none could be made: why. Another one is tried. */
+  disconnected: [reason: string];
   /** The session has ended, and every message of it was applied or is named as missing. */
   endOfSession: [end: SessionEnd];
 }

@@ -12,9 +12,9 @@ export type {
   SideName,
   StatusName,
 } from './book_types.js';
+export { GatewayError } from './browser/gateway_error.js';
 export type { Print } from './browser/prints.js';
 export type { ChangeOptions } from './browser/protocol.js';
-export { GatewayError } from './browser/stream.js';
 export { DirectoryError } from './client/directory.js';
 export {
   ConfigError,

@@ -1,6 +1,7 @@
 /** Follows a gateway over a WebSocket: one connection, any number of subscriptions. For browsers, and Node with `ws`. */
 import type { SequenceRange } from '../book_types.js';
 import { Emitter } from './emitter.js';
+import { GatewayError } from './gateway_error.js';
 import type { Print } from './prints.js';
 import type { GatewayInstrument, GatewayWelcome, SubscribeOptions } from './protocol.js';
 import {
@@ -10,7 +11,7 @@ import {
   type SessionParts,
   SessionState,
 } from './session_state.js';
-import type { GatewayError, Stream, StreamLimits, StreamState } from './stream.js';
+import type { Stream, StreamLimits, StreamState } from './stream.js';
 import { Subscription } from './subscription.js';
 
 /** The part of a WebSocket that is used: a browser's, Node 22's, or that of `ws`. */
@@ -75,6 +76,13 @@ export interface GatewayClientEvents {
   /** The gateway ends; the client comes back by itself. */
   goodbye: [reason: string, reconnectMs: number];
   error: [error: GatewayError, subscription: Subscription | undefined];
+  /**
+   * A subscription is not granted, or no longer; undefined: the login, and then for good. Where the error is `askedAgain`,
+   * the client asks again by itself when it may have passed. Once for each reason.
+   */
+  refused: [error: GatewayError, subscription: Subscription | undefined];
+  /** The connection is gone, or none could be made, and why, as far as is known; another one is tried. */
+  disconnected: [reason: string];
   /** Bytes that were refused, by the name of their fault. */
   fault: [fault: string];
 }
@@ -129,7 +137,11 @@ export class GatewayClient extends Emitter<GatewayClientEvents> {
   subscribe(options: SubscribeOptions): Subscription {
     if (this.#state === 'closed') throw new Error('this client is closed');
     const { stream, actions } = this.#session.subscribe(options, performance.now());
+    const session = this.#session;
     const subscription = new Subscription(stream, {
+      get connected() {
+        return session.connected;
+      },
       request: (ask) => this.#request(ask),
       remove: (one) => this.#remove(one),
     });
@@ -158,7 +170,7 @@ export class GatewayClient extends Emitter<GatewayClientEvents> {
   }
 
   #remove(stream: Stream): void {
-    this.#session.streams.delete(stream.id);
+    this.#session.forget(stream);
     this.#subscriptions.delete(stream);
     this.#judge();
   }
@@ -189,11 +201,16 @@ export class GatewayClient extends Emitter<GatewayClientEvents> {
       if (this.#socket === socket) this.#do(use());
     };
     socket.onopen = () => current(() => this.#session.opened(performance.now()));
-    socket.onerror = () => {};
+    // Browsers do not say what it was.
+    let reason = '';
+    socket.onerror = ({ error, message }: { error?: unknown; message?: string }) => {
+      if (error instanceof GatewayError) current(() => this.#session.refusedByServer(error, performance.now()));
+      else reason = message ?? '';
+    };
     socket.onclose = ({ code }: { code: number }) =>
       current(() => {
         this.#socket = undefined;
-        return this.#session.closed(code, performance.now());
+        return this.#session.closed(code, performance.now(), reason);
       });
     socket.onmessage = ({ data }: { data: unknown }) =>
       current(() => {
@@ -250,6 +267,8 @@ export class GatewayClient extends Emitter<GatewayClientEvents> {
       onDefinitions: (_, stream) => of(stream, (one) => this.emit('definitions', one.instruments(), one)),
       onSlow: (stream, did) => of(stream, (one) => this.emit('slow', did, one)),
       onError: (error, stream) => this.emit('error', error, stream && this.#subscriptions.get(stream)),
+      onRefused: (error, stream) => this.emit('refused', error, stream && this.#subscriptions.get(stream)),
+      onDisconnected: (reason) => this.emit('disconnected', reason),
       onGoodbye: (reason, reconnectMs) => this.emit('goodbye', reason, reconnectMs),
       onFault: (fault) => this.emit('fault', fault),
       onLink: () => {},

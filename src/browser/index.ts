@@ -17,6 +17,7 @@ export {
   type GatewayState,
   type SocketLike,
 } from './gateway_client.js';
+export { GatewayError } from './gateway_error.js';
 export type { Print } from './prints.js';
 export type {
   ChangeOptions,
@@ -29,5 +30,5 @@ export type {
   SubscribeOptions,
 } from './protocol.js';
 export type { SessionFigures } from './session_state.js';
-export { GatewayError, type StreamLimits, type StreamState } from './stream.js';
+export type { StreamLimits, StreamState } from './stream.js';
 export { Subscription } from './subscription.js';

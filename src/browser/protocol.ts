@@ -76,6 +76,7 @@ export type ServerMessage =
   | { type: 'error'; id: number | undefined; code: string; message: string; waitMs: number }
   | { type: 'definitions'; channel: number; instruments: GatewayInstrument[] }
   | { type: 'session'; channel: number; session: bigint }
+  | { type: 'entitlements' }
   | { type: 'slow'; id: number; did: 'conflated' | 'resnapshot'; sequence: number; counts: GatewayCounts | undefined }
   | { type: 'goodbye'; reason: string; reconnectMs: number; url: string | undefined }
   | { type: 'pong'; time: number | undefined };
@@ -207,6 +208,8 @@ function messageOf(fields: Fields): ServerMessage | undefined {
       return { type, channel: whole(fields, 'channel'), instruments: instruments(fields.instruments) };
     case 'session':
       return { type, channel: whole(fields, 'channel'), session: decimal(fields, 'session') };
+    case 'entitlements':
+      return { type };
     case 'slow': {
       const did = text(fields, 'did');
       if (did !== 'conflated' && did !== 'resnapshot') throw new Malformed(`did is "${did}"`);

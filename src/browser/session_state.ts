@@ -3,6 +3,7 @@
  * what the socket brings in, what it is to do out, time in ms and chance passed in.
  */
 import { eachBlock, FrameReader, frame_payloads } from './frame_reader.js';
+import { askAgainOn, GatewayError } from './gateway_error.js';
 import { PacketReader, payloads } from './packet_reader.js';
 import {
   type ClientMessage,
@@ -12,7 +13,8 @@ import {
   type ServerMessage,
   type SubscribeOptions,
 } from './protocol.js';
-import { type AnewReason, GatewayError, Stream, type StreamHost, type StreamLimits } from './stream.js';
+import { backoff, SessionRetries } from './session_retries.js';
+import { Stream, type StreamHost, type StreamLimits } from './stream.js';
 
 export interface SessionOptions {
   url: string;
@@ -37,6 +39,10 @@ export interface SessionHost extends Omit<StreamHost, 'send' | 'wantAnew' | 'lim
   onLink(connected: boolean): void;
   onWelcome(welcome: GatewayWelcome): void;
   onError(error: GatewayError, stream: Stream | undefined): void;
+  /** A subscription, or (undefined) the login. Once for each refusal, however often it is asked for again. */
+  onRefused(error: GatewayError, stream: Stream | undefined): void;
+  /** The connection is gone, or none could be made; another one is tried. */
+  onDisconnected(reason: string): void;
   onDefinitions(channel: number, stream: Stream): void;
   onSlow(stream: Stream, did: 'conflated' | 'resnapshot'): void;
   onGoodbye(reason: string, reconnectMs: number): void;
@@ -67,8 +73,6 @@ export interface SessionFigures {
 type AnswerType = 'subscribed' | 'changed' | 'counts' | 'unsubscribed' | 'slow';
 type Link = 'off' | 'down' | 'connecting' | 'greeting' | 'ready';
 
-/** Worth asking again later; any other error ends the subscription. */
-const passing_codes = new Set(['unavailable', 'rate_limited', 'too_many']);
 /** Closed with these: to come back would change nothing. */
 const final_codes = new Set([4001, 4003, 4401, 4403]);
 const faults_max = 16;
@@ -105,9 +109,9 @@ export class SessionState {
   #pinged_ms = Number.NaN;
   #faults = 0;
   #id = 0;
-  /** When streams want to begin anew, and when those that were refused are asked for again. */
-  readonly #anew = new Map<Stream, { due_ms: number; attempts: number; wanted: boolean }>();
-  readonly #again = new Map<Stream, number>();
+  readonly #retries: SessionRetries;
+  /** Why the login was refused, said before the socket is closed. */
+  #refusal: GatewayError | undefined;
   #actions: Action[] = [];
 
   constructor(options: SessionOptions, host: SessionHost, parts?: SessionParts) {
@@ -115,6 +119,7 @@ export class SessionState {
     this.#host = host;
     this.#parts = parts;
     this.#url = options.url;
+    this.#retries = new SessionRetries(options);
   }
 
   get connected(): boolean {
@@ -145,7 +150,7 @@ export class SessionState {
         this.#send(message);
         return this.#now;
       },
-      wantAnew: (one, reason) => this.#wantAnew(one, reason),
+      wantAnew: (one) => this.#retries.wantAnew(one, this.#now),
     });
     this.streams.set(stream.id, stream);
     if (this.#link === 'ready') stream.subscribe();
@@ -176,18 +181,33 @@ export class SessionState {
     return this.#finish();
   }
 
-  closed(code: number, now: number): Action[] {
+  /** `reason`: why it could not be made, where that is known. */
+  closed(code: number, now: number, reason = ''): Action[] {
+    this.#now = now;
+    if (this.#link === 'off' || this.#link === 'down') return this.#finish();
+    const refusal = this.#refusal;
+    this.#drop(reason === '' ? lossText(this.#link, code) : reason);
+    if (final_codes.has(code)) this.#refuseLogin(refusal, code);
+    return this.#finish();
+  }
+
+  /** An answer to the upgrade that another one will not follow: it is not tried again. */
+  refusedByServer(error: GatewayError, now: number): Action[] {
     this.#now = now;
     if (this.#link === 'off') return this.#finish();
-    this.#drop();
-    if (final_codes.has(code)) {
-      this.#link = 'off';
-      this.#host.onError(
-        new GatewayError(code === 4001 ? 'bad_version' : 'unauthorised', `closed (${code})`),
-        undefined,
-      );
-    }
+    this.#actions.push({ do: 'disconnect', code: 1000 });
+    this.#drop(error.message);
+    this.#host.onError(error, undefined);
+    this.#refuseLogin(error, 4401);
     return this.#finish();
+  }
+
+  #refuseLogin(said: GatewayError | undefined, code: number): void {
+    this.#link = 'off';
+    const error = said ?? new GatewayError(code === 4001 ? 'bad_version' : 'unauthorised', `closed (${code})`);
+    if (said === undefined) this.#host.onError(error, undefined);
+    for (const stream of this.streams.values()) stream.abandon(error);
+    this.#host.onRefused(error, undefined);
   }
 
   text(text: string, now: number): Action[] {
@@ -230,7 +250,7 @@ export class SessionState {
       this.#link === 'ready' && now >= Math.min(this.#heard_ms + pingMs, this.#askedFirst()) + timeoutMs;
     if (is_late || is_silent) {
       this.#actions.push({ do: 'disconnect', code: 4000 });
-      this.#drop();
+      this.#drop(silenceText(this.#link, timeoutMs));
     }
     if (this.#link === 'ready') this.#work(pingMs);
     return this.#finish();
@@ -248,9 +268,8 @@ export class SessionState {
       case 'greeting':
         return this.#greeting_ms + timeoutMs;
       default: {
-        const wanted = [...this.#anew.values()].filter((anew) => anew.wanted).map(({ due_ms }) => due_ms);
         const silent_ms = Math.min(this.#heard_ms + pingMs, this.#askedFirst()) + timeoutMs;
-        return Math.min(this.#ping_ms, silent_ms, ...wanted, ...this.#again.values());
+        return Math.min(this.#ping_ms, silent_ms, this.#retries.deadline());
       }
     }
   }
@@ -268,18 +287,12 @@ export class SessionState {
       this.#pinged_ms = this.#now;
       this.#send({ type: 'ping', time: Math.floor(this.#now) });
     }
-    for (const [stream, anew] of this.#anew) {
-      if (!anew.wanted || this.#now < anew.due_ms) continue;
-      anew.wanted = false;
-      anew.due_ms = this.#now + this.#backoff(anew.attempts++);
+    const { anew, again } = this.#retries.takeDue(this.#now);
+    for (const stream of anew) {
       this.figures.snapshotsAsked++;
       stream.askAnew();
     }
-    for (const [stream, due_ms] of this.#again) {
-      if (this.#now < due_ms) continue;
-      this.#again.delete(stream);
-      stream.subscribe();
-    }
+    for (const stream of again) stream.subscribe();
   }
 
   #take(message: ServerMessage): void {
@@ -305,9 +318,14 @@ export class SessionState {
           stream.onDefinitions(message.instruments);
           this.#host.onDefinitions(message.channel, stream);
         });
+        this.#retries.news(this.#now, message.channel);
         return;
       case 'session':
         this.#eachOf(message.channel, (stream) => stream.onNewSession(message.session));
+        this.#retries.news(this.#now, message.channel);
+        return;
+      case 'entitlements':
+        this.#retries.news(this.#now);
         return;
       case 'pong':
         this.#takePong(message.time);
@@ -326,6 +344,7 @@ export class SessionState {
     }
     switch (message.type) {
       case 'subscribed':
+        this.#retries.granted(stream);
         stream.onGranted('subscribe', message.mode, message.instruments);
         this.#host.onDefinitions(stream.options.channel, stream);
         return;
@@ -336,8 +355,9 @@ export class SessionState {
         stream.onCounts('count', message);
         return;
       case 'unsubscribed':
-        stream.onCounts('unsubscribe', message);
-        this.#forget(stream);
+        // Where nobody asked, it is no longer allowed; it may be again.
+        if (stream.onCounts('unsubscribe', message)) this.forget(stream);
+        else this.#retries.refused(stream, undefined, this.#now);
         return;
       default:
         stream.onSlow(message.did, message.counts);
@@ -369,27 +389,37 @@ export class SessionState {
   }
 
   #takeError({ id, code, message, waitMs }: Extract<ServerMessage, { type: 'error' }>): void {
-    const error = new GatewayError(code, message);
     const stream = id === undefined ? undefined : this.streams.get(id);
     // What nobody asked for answers nothing.
     const kind = code === 'too_slow' ? undefined : stream?.requestKind;
+    const is_ended = kind === undefined && stream !== undefined && code === 'forbidden';
+    const again = kind === 'subscribe' || is_ended ? askAgainOn(code) : 'never';
+    const error = new GatewayError(code, message, again !== 'never');
+    if (stream === undefined && (code === 'unauthorised' || code === 'bad_version')) this.#refusal = error;
     if (kind !== undefined) stream?.onError(error);
-    if (stream !== undefined && kind === 'subscribe') {
-      if (passing_codes.has(code)) this.#again.set(stream, this.#now + waitMs + this.#backoff(this.#attempts));
-      else {
-        stream.abandon(error);
-        this.#forget(stream);
-      }
-    }
-    if (stream !== undefined && kind === 'change' && stream.state === 'stale') this.#wantAnew(stream, 'digest');
+    if (stream !== undefined && kind === 'change' && stream.state === 'stale')
+      this.#retries.wantAnew(stream, this.#now);
     this.#host.onError(error, stream);
+    if (stream === undefined || (kind !== 'subscribe' && !is_ended)) return;
+    if (again === 'never') {
+      stream.abandon(error);
+      this.forget(stream);
+    } else if (!is_ended) this.#retries.refused(stream, again === 'time' ? waitMs : undefined, this.#now);
+    // Not served yet is no refusal.
+    if (code !== 'unavailable' && code !== 'rate_limited') this.#tellRefused(stream, error);
+  }
+
+  #tellRefused(stream: Stream, error: GatewayError): void {
+    const is_known = stream.refusal?.message === error.message;
+    stream.refuse(error);
+    if (!is_known) this.#host.onRefused(error, stream);
   }
 
   #leave({ reason, reconnectMs, url }: Extract<ServerMessage, { type: 'goodbye' }>): void {
     if (url !== undefined && mayGoTo(this.#options.url, url)) this.#url = url;
     this.#host.onGoodbye(reason, reconnectMs);
     this.#actions.push({ do: 'disconnect', code: 1000 });
-    this.#drop();
+    this.#drop(`goodbye: ${reason}`);
     // All clients were told the same: some chance keeps them apart.
     this.#connect_ms = this.#now + reconnectMs + this.#options.random() * this.#options.backoffMs;
   }
@@ -429,21 +459,10 @@ export class SessionState {
     for (const stream of this.streams.values()) if (stream.options.channel === channel) use(stream);
   }
 
-  #wantAnew(stream: Stream, _reason: AnewReason): void {
-    const anew = this.#anew.get(stream) ?? { due_ms: this.#now, attempts: 0, wanted: false };
-    // What has been well for long begins with short waits again.
-    if (this.#now - anew.due_ms > 2 * this.#options.backoffMsMax) {
-      anew.attempts = 0;
-      anew.due_ms = this.#now;
-    }
-    anew.wanted = true;
-    this.#anew.set(stream, anew);
-  }
-
-  #forget(stream: Stream): void {
+  /** It is not asked for any more. */
+  forget(stream: Stream): void {
     this.streams.delete(stream.id);
-    this.#anew.delete(stream);
-    this.#again.delete(stream);
+    this.#retries.forget(stream);
   }
 
   #hear(bytes: number, now: number): void {
@@ -458,29 +477,23 @@ export class SessionState {
     this.#host.onFault(fault);
     if (++this.#faults < faults_max || this.#link === 'down' || this.#link === 'off') return;
     this.#actions.push({ do: 'disconnect', code: 4000 });
-    this.#drop();
+    this.#drop(`it sent what was refused: ${fault}`);
   }
 
   // The socket is gone, or given up.
-  #drop(): void {
+  #drop(reason: string): void {
     if (this.#link === 'down' || this.#link === 'off') return;
     const was_ready = this.#link === 'ready';
     this.#link = 'down';
-    this.#connect_ms = this.#now + this.#backoff(this.#attempts++);
-    this.#again.clear();
-    this.#anew.clear();
+    this.#connect_ms = this.#now + backoff(this.#options, this.#attempts++);
+    this.#refusal = undefined;
+    this.#retries.clear();
     if (was_ready) this.#host.onLink(false);
     const error = new Error('the connection to the gateway was lost');
     for (const stream of this.streams.values()) stream.onClosed(error);
     // What could not be reached elsewhere is looked for at home.
     if (this.#attempts > 2) this.#url = this.#options.url;
-  }
-
-  /** Doubles with every attempt, up to the greatest; half of it is chance, so that not all come back at once. */
-  #backoff(attempts: number): number {
-    const { backoffMs, backoffMsMax, random } = this.#options;
-    const full = Math.min(backoffMsMax, backoffMs * 2 ** Math.min(attempts, 30));
-    return full / 2 + (random() * full) / 2;
+    this.#host.onDisconnected(reason);
   }
 
   #nextId(): number {
@@ -500,6 +513,16 @@ export class SessionState {
     this.#actions = [];
     return actions;
   }
+}
+
+function lossText(link: Link, code: number): string {
+  if (link === 'connecting') return 'it cannot be reached';
+  return code === 1006 || code === 1005 ? 'the connection broke' : `it closed the connection (${code})`;
+}
+
+function silenceText(link: Link, timeout_ms: number): string {
+  if (link === 'connecting') return `no connection within ${timeout_ms} ms`;
+  return link === 'greeting' ? `no welcome within ${timeout_ms} ms` : 'it has fallen silent';
 }
 
 /** A gateway may send its clients elsewhere, but not from TLS to none. */

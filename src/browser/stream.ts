@@ -4,6 +4,7 @@
  */
 import { DepthWindow } from './depth_window.js';
 import { depth_entry_bytes, type FrameReader, frame_payloads } from './frame_reader.js';
+import type { GatewayError } from './gateway_error.js';
 import { bigintOf } from './int64.js';
 import { instrument_digest_bytes } from './messages.js';
 import { applyFiltered, applyPacket, learnPacket, sequenceAt } from './packet_applier.js';
@@ -59,16 +60,6 @@ export interface StreamHost {
 const levels_default = 10;
 const slow_levels = 10;
 
-/** An answer `error` of the gateway. */
-export class GatewayError extends Error {
-  constructor(
-    readonly code: string,
-    message: string,
-  ) {
-    super(message === '' ? code : `${code}: ${message}`);
-  }
-}
-
 /** Threads: one. */
 export class Stream {
   /** As the gateway has granted them. */
@@ -90,7 +81,10 @@ export class Stream {
   /** askAnew() was called, and nothing answers it yet. */
   anewAsked = false;
 
-  /** Settles when it is granted for the first time; rejects where it never will be. */
+  /** Why it is not granted now; undefined: it is, or was not refused yet. */
+  refusal: GatewayError | undefined;
+
+  /** Settles when it is granted for the first time; rejects where it is refused. */
   readonly ready: Promise<void>;
   #settleReady!: () => void;
   #refuseReady!: (error: Error) => void;
@@ -157,6 +151,13 @@ export class Stream {
     );
   }
 
+  /** It is not granted, or no longer; it may be asked for again. */
+  refuse(error: GatewayError): void {
+    this.refusal = error;
+    this.#refuseReady(error);
+    if (!this.#granted) this.changeState('connecting');
+  }
+
   /** It will never be granted. */
   abandon(error: Error): void {
     this.#refuseReady(error);
@@ -202,19 +203,23 @@ export class Stream {
     this.options = { ...this.options, ...change, ...(mode !== undefined && { mode }) };
     if (instruments !== undefined) this.#nameInstruments(instruments);
     this.#granted = true;
+    this.refusal = undefined;
     this.anewAsked = false;
     this.#adopting = true;
     this.begin();
     request?.settle(undefined);
   }
 
-  onCounts(kind: 'count' | 'unsubscribe', counts: GatewayCounts): void {
+  /** False: nobody asked, and it has ended. */
+  onCounts(kind: 'count' | 'unsubscribe', counts: GatewayCounts): boolean {
     const fault = this.counts.fault(counts);
     if (fault !== undefined) this.host.onCountMismatch(this, fault);
     const request = this.#requests.answered(kind);
     request?.settle(counts);
-    // Nobody asked: it is no longer allowed, and what was held must not pass for live.
-    if (kind === 'unsubscribe' && request === undefined) this.onClosed(new Error('the gateway ended the subscription'));
+    const is_ended = kind === 'unsubscribe' && request === undefined;
+    // It is no longer allowed, and what was held must not pass for live.
+    if (is_ended) this.onClosed(new Error('the gateway ended the subscription'));
+    return !is_ended;
   }
 
   onError(error: GatewayError): void {
@@ -248,7 +253,7 @@ export class Stream {
     this.anewAsked = false;
     this.#assembler = undefined;
     this.#requests.refuseAll(error);
-    this.changeState(this.state === 'connecting' ? 'connecting' : 'recovering');
+    this.changeState(this.state === 'connecting' || this.refusal !== undefined ? 'connecting' : 'recovering');
   }
 
   /** One of an exact subscription's. */

@@ -9,12 +9,14 @@ import {
   type SideName,
   statusName,
 } from '../book_types.js';
+import type { GatewayError } from './gateway_error.js';
 import { signedBigintOf } from './int64.js';
 import type { ChangeOptions, GatewayCounts, GatewayInstrument, SubscribeOptions } from './protocol.js';
 import type { Stream, StreamState } from './stream.js';
 
 /** What it does on the socket is the client's. */
 export interface SubscriptionLink {
+  readonly connected: boolean;
   request<Answer>(ask: () => Promise<Answer>): Promise<Answer>;
   remove(stream: Stream): void;
 }
@@ -57,7 +59,15 @@ export class Subscription {
     return this.#stream.sendTimeMs;
   }
 
-  /** Resolves when the gateway has granted it; rejects with GatewayError where it never will. */
+  /** Why it is not granted now; undefined: it is, or was not refused yet. */
+  get refusal(): GatewayError | undefined {
+    return this.#stream.refusal;
+  }
+
+  /**
+   * Resolves when the gateway has granted it; rejects with GatewayError where it is refused, though it is asked for again
+   * where the error says `askedAgain`.
+   */
   get ready(): Promise<void> {
     return this.#stream.ready;
   }
@@ -146,9 +156,11 @@ export class Subscription {
     return this.#link.request(() => this.#stream.count());
   }
 
-  /** Without a connection it is just forgotten, and undefined comes. */
+  /** Without a connection, and where it was refused, it is just forgotten, and undefined comes. */
   async unsubscribe(): Promise<GatewayCounts | undefined> {
     try {
+      // The gateway knows nothing of what it has refused, nor of what was asked over another connection.
+      if (this.refusal !== undefined || !this.#link.connected) return undefined;
       return await this.#link.request(() => this.#stream.unsubscribe());
     } finally {
       this.#link.remove(this.#stream);

@@ -5,6 +5,7 @@ import { request as requestHttps } from 'node:https';
 import { z } from 'zod';
 import type { SubscribeOptions } from '../config.js';
 import { gateway_path } from '../gateway/protocol.js';
+import { connectFailure, saidIn } from './connect_failure.js';
 
 const answer_bytes_max = 16 << 20;
 
@@ -90,18 +91,22 @@ function getJson(url: URL, { token, tls, timeoutMs }: SubscribeOptions): Promise
       });
       response.on('error', ({ message }) => fail(message));
       response.on('end', () => {
+        const text = Buffer.concat(parts).toString('utf8');
         if (response.statusCode !== 200) {
-          fail(`answered ${response.statusCode}`);
+          const said = saidIn(text);
+          fail(`it answered ${response.statusCode}${said === '' ? '' : ` (${said})`}`);
           return;
         }
         try {
-          resolve(JSON.parse(Buffer.concat(parts).toString('utf8')));
+          resolve(JSON.parse(text));
         } catch {
           fail('no JSON');
         }
       });
     });
-    request.on('error', ({ message }) => fail(message));
+    request.on('error', (error) =>
+      fail(error.name === 'AbortError' ? `no answer within ${timeoutMs} ms` : connectFailure(error).text),
+    );
     request.end();
   });
 }

@@ -1,8 +1,9 @@
 /** A connection to a gateway with one subscription, as long as the client lives: what both kinds of feed share. */
 import { GatewayClient } from '../browser/gateway_client.js';
+import type { GatewayError } from '../browser/gateway_error.js';
 import type { GatewayMode } from '../browser/protocol.js';
 import type { SessionFigures, SessionParts } from '../browser/session_state.js';
-import { GatewayError, type StreamLimits } from '../browser/stream.js';
+import type { StreamLimits } from '../browser/stream.js';
 import type { Subscription } from '../browser/subscription.js';
 import { type NodeSocketOptions, nodeSocket } from './node_socket.js';
 
@@ -21,26 +22,32 @@ export interface GatewayLinkOptions extends NodeSocketOptions {
   limits: Partial<StreamLimits>;
 }
 
-/** Codes after which the gateway will not say anything else. */
-const final_codes = new Set(['unauthorised', 'bad_version']);
-
 /** Threads: one. */
 export class GatewayLink {
   readonly client: GatewayClient;
   readonly subscription: Subscription;
-  /** Rejects when the gateway has refused for good. Never resolves. */
-  readonly refused: Promise<never>;
   readonly #timeout_ms: number;
+  /** Why it will hardly be had at all, before anything was granted. */
+  readonly #hopeless: Promise<never>;
 
   /** Throws where the authority's file cannot be read. */
   constructor(options: GatewayLinkOptions, parts?: SessionParts) {
     const { url, token, channel, mode, instruments, levels, intervalMs, onSlow, timeoutMs } = options;
     const { backoffMs, backoffMsMax, limits } = options;
     this.#timeout_ms = timeoutMs;
+    let despair!: (error: GatewayError) => void;
+    this.#hopeless = new Promise((_, reject) => {
+      despair = reject;
+    });
+    this.#hopeless.catch(() => {});
+    const onFailure = (error: GatewayError, isLasting: boolean) => {
+      if (isLasting) despair(error);
+    };
     this.client = new GatewayClient(
-      { url, token, timeoutMs, backoffMs, backoffMsMax, limits, webSocket: nodeSocket(options) },
+      { url, token, timeoutMs, backoffMs, backoffMsMax, limits, webSocket: nodeSocket({ ...options, onFailure }) },
       parts,
     );
+    this.client.on('refused', (error) => despair(error));
     this.subscription = this.client.subscribe({
       channel,
       mode,
@@ -49,19 +56,12 @@ export class GatewayLink {
       ...(mode === 'depth' && { levels }),
       ...((mode === 'depth' || mode === 'bbo') && { intervalMs }),
     });
-    this.refused = new Promise((_, reject) => {
-      this.client.on('error', (error) => {
-        if (final_codes.has(error.code)) reject(error);
-      });
-      // That the client was closed is no refusal.
-      this.subscription.ready.catch((error: unknown) => {
-        if (error instanceof GatewayError) reject(error);
-      });
-    });
-    this.refused.catch(() => {});
   }
 
-  /** Resolves when it is granted, or when it has not been for so long: it goes on trying. Rejects when it is refused. */
+  /**
+   * Resolves when it is granted, or when it has not been for so long: it goes on trying. Rejects with GatewayError where it
+   * is refused, or where what is there is no gateway that can be trusted.
+   */
   async start(): Promise<void> {
     this.client.start();
     let timer: NodeJS.Timeout | undefined;
@@ -70,7 +70,7 @@ export class GatewayLink {
     });
     const granted = this.subscription.ready.catch(() => late);
     try {
-      await Promise.race([granted, late, this.refused]);
+      await Promise.race([granted, late, this.#hopeless]);
     } finally {
       clearTimeout(timer);
     }

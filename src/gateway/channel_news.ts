@@ -48,7 +48,8 @@ export class ChannelNews {
       const chosen = selectors === undefined ? news : permitted(session, subscription, choose(selectors, news).chosen);
       for (const entry of chosen) told.set(entry.instrument, entry);
     }
-    if (told.size > 0)
+    // Who waits for a name is to ask again, whatever it may know of.
+    if (told.size > 0 || session.awaited.has(channel.channel))
       this.#table.send(session, { type: 'definitions', channel: channel.channel, instruments: [...told.values()] });
   }
 }

@@ -133,6 +133,8 @@ export type GatewayMessage =
   | { type: 'error'; id?: number; code: ErrorCode; message: string; reason?: string; waitMs?: number }
   | { type: 'definitions'; channel: number; instruments: InstrumentEntry[] }
   | { type: 'session'; channel: number; session: bigint }
+  /** What the login may have is another: what was refused may be granted. */
+  | { type: 'entitlements' }
   | { type: 'slow'; id: number; did: 'conflated' | 'resnapshot'; sequence: bigint; counts?: CountsEntry }
   | { type: 'goodbye'; code: number; reason: string; reconnectMs: number; url?: string };
 

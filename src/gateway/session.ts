@@ -91,6 +91,8 @@ export class GatewaySession {
   readonly subscriptions = new Map<number, SubscriptionState>();
   /** By channel: the number under which the native side knows it. */
   readonly clients = new Map<number, number>();
+  /** Channels in which it asked for a name that meant nothing: it is told when something is defined there. */
+  readonly awaited = new Set<number>();
   /** Before the welcome. */
   readonly waiting: Asked[] = [];
   /** After it. */

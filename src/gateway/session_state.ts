@@ -105,6 +105,7 @@ export class GatewayState {
     if (session.phase !== 'open') return;
     this.#table.grant(session, grant);
     this.#subscriptions.regranted(session);
+    this.#table.send(session, { type: 'entitlements' });
   }
 
   /**

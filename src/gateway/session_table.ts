@@ -109,10 +109,12 @@ export class SessionTable {
     return next.done ? undefined : next.value;
   }
 
+  /** Those who hear of the channel: they have something of it, or wait for a name. */
   subscribers({ channel }: ChannelState): GatewaySession[] {
     return [...this.#sessions].filter(
-      ({ phase, subscriptions }) =>
-        phase === 'open' && [...subscriptions.values()].some((subscription) => subscription.channel === channel),
+      ({ awaited, phase, subscriptions }) =>
+        phase === 'open' &&
+        (awaited.has(channel) || [...subscriptions.values()].some((subscription) => subscription.channel === channel)),
     );
   }
 

@@ -54,6 +54,9 @@ export function chooseFor(
     return undefined;
   }
   const { chosen, unknown } = choose(selectors, channel.instruments);
+  // A gateway that has just begun learns the names while it catches up.
+  if (unknown.length > 0 && !channel.native.state().ready)
+    return { code: 'unavailable', message: 'the channel is not ready' };
   if (unknown.length > 0)
     return { code: 'unknown_instrument', message: cut(`unknown: ${unknown.slice(0, 10).join(', ')}`) };
   subscription.chosen = permitted(session, subscription, chosen);

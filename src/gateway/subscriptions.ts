@@ -50,6 +50,7 @@ export class Subscriptions {
     }
     const refused = chooseFor(session, channel, subscription, options.levels);
     if (refused !== undefined) {
+      if (refused.code === 'unknown_instrument') session.awaited.add(message.channel);
       this.#table.error(session, { id, ...refused });
       return;
     }
@@ -125,6 +126,8 @@ export class Subscriptions {
     const channel = this.#table.channels.get(subscription.channel);
     const refused = refusalOf(session, subscription, channel?.instruments ?? []);
     if (refused !== undefined) {
+      // Other definitions may bring it back.
+      if (!flush) session.awaited.add(subscription.channel);
       this.#table.error(session, { id: subscription.id, ...refused });
       this.#unsubscribe(session, subscription, flush);
       this.tellHeld(session, subscription.id);

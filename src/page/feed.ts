@@ -50,8 +50,6 @@ export type FeedState =
   | 'synchronized'
   | 'stale';
 
-/** The client asks again by itself after these. */
-const passing_codes = new Set(['unavailable', 'rate_limited', 'too_many']);
 /** They answer a request of one subscription. */
 const answer_codes = new Set(['forbidden', 'unknown_channel', 'unknown_instrument', 'unknown_id']);
 const levels_most = 15;
@@ -62,7 +60,6 @@ const ping_ms = 2_000;
 const timeout_ms = 4_000;
 /** A gateway that is there answers pings: nothing at all for so long is no quiet market. */
 const silent_ms = 5_000;
-const retry_ms = 2_000;
 const tape_length = 64;
 
 /** Threads: the page's. Times are those of performance.now(). */
@@ -86,10 +83,11 @@ export class Feed {
   #refused = false;
   /** Which of the attempts at the book is made: a token may allow less than what is asked for first. */
   #attempt = 0;
+  /** All of them were refused: what is asked for first waits for the gateway to allow it. */
+  #attempted = false;
   #heard_ms = 0;
   #heard_bytes = 0;
   #lost_ms: number | undefined;
-  #retry_ms = Number.POSITIVE_INFINITY;
 
   constructor(options: FeedOptions) {
     const { url, token, intervalMs, webSocket, onChange } = options;
@@ -140,9 +138,9 @@ export class Feed {
   choose(choice: Choice): void {
     const is_same = choice.channel === this.choice?.channel && choice.symbol === this.choice.symbol;
     // What was refused is asked for again.
-    if (is_same && this.#ladder !== undefined) return;
+    if (is_same && this.#ladder !== undefined && this.#ladder.refusal === undefined) return;
     this.choice = choice;
-    this.#attempt = 0;
+    this.#attemptAnew();
     this.tape.clear();
     this.#follow();
   }
@@ -162,7 +160,7 @@ export class Feed {
   setInterval(interval_ms: number): void {
     if (interval_ms === this.intervalMs) return;
     this.intervalMs = interval_ms;
-    this.#attempt = 0;
+    this.#attemptAnew();
     if (this.#ladder !== undefined) this.#follow();
   }
 
@@ -171,7 +169,6 @@ export class Feed {
     this.#hear(now);
     if (this.client.connected) this.#lost_ms = undefined;
     else this.#lost_ms ??= now;
-    if (now >= this.#retry_ms && this.client.connected) this.#follow();
     this.figures.tick(now, [this.#ladder, this.#tape], this.#watch);
   }
 
@@ -243,7 +240,10 @@ export class Feed {
   }
 
   #onState(state: string, subscription: Subscription): void {
-    if (subscription === this.#ladder && state === 'synchronized') this.#troubles.delete('ladder');
+    if (subscription === this.#ladder && state === 'synchronized') {
+      this.#troubles.delete('ladder');
+      this.#attempted = false;
+    }
     if (subscription === this.#tape) {
       if (state === 'synchronized') this.#troubles.delete('tape');
       else this.tape.addGap();
@@ -277,28 +277,27 @@ export class Feed {
     this.#options.onChange();
   }
 
+  // Of what may pass, the client asks again by itself.
   #onRefused(which: 'ladder' | 'tape' | 'watch', trouble: Trouble): void {
     this.#troubles.set(which, trouble);
-    if (passing_codes.has(trouble.code)) return;
+    const is_forbidden = trouble.code === 'forbidden';
     if (which === 'watch') {
-      this.#watch = undefined;
-      this.isListRefused = trouble.code === 'forbidden';
+      this.isListRefused = is_forbidden;
       if (this.isListRefused) this.#troubles.delete('watch');
       this.#options.onInstruments();
-    } else if (which === 'tape') this.#tape = undefined;
-    else {
-      this.#ladder = undefined;
-      if (trouble.code === 'forbidden' && this.#attempt < this.#attempts().length - 1) {
-        this.#attempt++;
-        this.#follow();
-      }
+    } else if (which === 'ladder' && is_forbidden && !this.#attempted) {
+      this.#attempted = this.#attempt === this.#attempts().length - 1;
+      this.#attempt = this.#attempted ? 0 : this.#attempt + 1;
+      this.#follow();
     }
-    // What is forbidden stays so until the operator says otherwise, and then the gateway tells no one: ask again by hand.
-    if (which === 'ladder' && trouble.code !== 'forbidden') this.#retry_ms = performance.now() + retry_ms;
+  }
+
+  #attemptAnew(): void {
+    this.#attempt = 0;
+    this.#attempted = false;
   }
 
   #follow(): void {
-    this.#retry_ms = Number.POSITIVE_INFINITY;
     this.#forget(this.#ladder);
     this.#forget(this.#tape);
     this.#ladder = undefined;
@@ -330,6 +329,7 @@ export class Feed {
 
   #list(subscription: Subscription): void {
     if (subscription !== this.#watch) return;
+    if (subscription.refusal === undefined) this.isListRefused = false;
     const found = subscription.instruments();
     const is_same =
       found.length === this.instruments.length &&

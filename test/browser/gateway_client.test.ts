@@ -131,7 +131,8 @@ function compare(t: Test, subscription: Subscription, expected: ExpectedBooks): 
 
 t.test('followsExactOverManySocketsToTheSameBooks', async (t) => {
   const recording = await recorded(t, 95, { messages: 10_000, points: 1 });
-  const gateway = new PlayedGateway(recording, 400);
+  // How many packets there are depends on the machine's load.
+  const gateway = new PlayedGateway(recording, Math.ceil(recording.packets.length / 6));
   t.teardown(() => gateway.close());
   const { client, told } = started(t, await gateway.url());
   const subscription = client.subscribe({ channel: 1, mode: 'exact' });

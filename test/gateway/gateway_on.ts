@@ -1,9 +1,17 @@
 /** A distributor and the gateway's server in this thread, for the tests of both ends. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ServeOptionsInput } from '../../src/config.js';
 import { Distributor } from '../../src/distributor.js';
 import { GatewayServer } from '../../src/gateway/server.js';
-import type { GatewayAccess, GatewayStateOptions, Grant, LoginVerdict } from '../../src/gateway/session_state.js';
+import type {
+  GatewayAccess,
+  GatewaySession,
+  GatewayStateOptions,
+  Grant,
+  LoginVerdict,
+} from '../../src/gateway/session_state.js';
 import { addon } from '../../src/native.js';
 import { nativeLimits } from '../../src/native_limits.js';
 import type { TemplatedApp } from '../../src/uws.js';
@@ -21,7 +29,10 @@ export async function gatewayOn(
   more: Partial<GatewayStateOptions & { grant: Grant; port: number; verdict: (token?: string) => LoginVerdict }> = {},
   addRoutes?: (app: TemplatedApp) => void,
 ) {
-  const ringPath = join(t.testdir(), 'ring');
+  // Not t.testdir(): a second gateway of the same test would empty the folder of the first.
+  const folder = mkdtempSync(join(tmpdir(), 'depthcast-gateway-'));
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+  const ringPath = join(folder, 'ring');
   const { A: lineA, B: lineB } = linePair(number);
   const distributor = new Distributor({
     lineA,
@@ -46,9 +57,13 @@ export async function gatewayOn(
     printsMax: 65_536,
     snapshotAgeMs: 100,
   });
+  /** All that have come, in their order. */
+  const sessions: GatewaySession[] = [];
   const access: GatewayAccess = {
-    login: (session, token) =>
-      server.state.loggedIn(session, more.verdict?.(token) ?? { grant: more.grant ?? everything }),
+    login: (session, token) => {
+      sessions.push(session);
+      server.state.loggedIn(session, more.verdict?.(token) ?? { grant: more.grant ?? everything });
+    },
   };
   const server = new GatewayServer(
     {
@@ -73,5 +88,5 @@ export async function gatewayOn(
     native.close();
   });
   await server.start();
-  return { distributor, native, server };
+  return { distributor, native, server, sessions };
 }

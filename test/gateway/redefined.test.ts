@@ -126,3 +126,18 @@ t.test('aPatternLetsGoOfWhatItMeansNoMore', async (t) => {
   state.turn(2);
   t.equal(channel.asked.length, 2, 'and is not changed again');
 });
+
+t.test('whoAsksForANameThatMeansNothingHearsWhenToAskAgain', async (t) => {
+  const channel = channelOf([definition(1, 'MSFT')]);
+  const { say, state, texts } = sessionOn(channel.native, onlyApple);
+  say({ type: 'subscribe', id: 1, channel: 1, mode: 'depth', instruments: ['AAPL'] });
+  t.match(texts.at(-1), { type: 'error', code: 'unknown_instrument' });
+  channel.become([definition(1, 'MSFT'), definition(2, 'IBM')]);
+  state.turn(1);
+  t.same(texts.at(-1), { type: 'definitions', channel: 1, instruments: [] }, 'that there are others, not which');
+  channel.become([definition(2, 'AAPL')], 2n);
+  state.turn(2);
+  t.match(texts.slice(-2), [{ type: 'session', session: '2' }, { type: 'definitions' }]);
+  say({ type: 'subscribe', id: 1, channel: 1, mode: 'depth', instruments: ['AAPL'] });
+  t.match(texts.at(-1), { type: 'subscribed' });
+});

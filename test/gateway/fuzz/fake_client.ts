@@ -18,7 +18,7 @@ interface Expected {
 export const buffered_max = 100_000;
 /** native/gateway: a frame fills the buffer that compose() is given. */
 const frame_bytes_max = 65_536;
-const unasked = ['session', 'definitions', 'slow', 'goodbye'];
+const unasked = ['session', 'definitions', 'entitlements', 'slow', 'goodbye'];
 
 export class FakeClient implements ServerSocket {
   readonly faults: string[] = [];
