@@ -72,6 +72,8 @@
         # A callback that is called while its worker is being terminated cannot throw, and must not abort the process.
         'NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS',
       ],
+      # A name lookup may outlive the worker that began it, and runs our code when it ends (native/io/name_lookup.h).
+      'ldflags': ['-Wl,-z,nodelete'],
       'cflags': [
         '-isystem', '<(node_root_dir)/include/node',
         '-isystem', '<(module_root_dir)/<!(node -p "require(\'node-addon-api\').include_dir")',

@@ -215,7 +215,8 @@ void Sequencer::delist(const InputEvent& event, std::uint32_t instrument) {
                      Kind::status,
                      Side::none,
                      flags::book_affecting};
-  emit(book_.apply(status, next_sequence_), status, event, 0);
+  if ((event.bits & ingest::input_detail_set) != 0) status.flags |= flags::detail;
+  emit(book_.apply(status, next_sequence_), status, event, event.detail);
 }
 
 // Side, price and quantity of a live order are told with every message about it, so that a reader who keeps
@@ -403,6 +404,10 @@ void Sequencer::take_place_of(std::uint32_t slot, BookMessage& removal, BookMess
 }
 
 void Sequencer::status(const InputEvent& event, std::uint32_t instrument) {
+  // Said as a status it means the same: no order stays in an instrument that is gone.
+  if (event.quantity == static_cast<std::uint64_t>(TradingStatus::delisted) && instrument != channel_instrument) {
+    return delist(event, instrument);
+  }
   BookMessage message{0,
                       0,
                       event.quantity,

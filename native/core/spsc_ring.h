@@ -61,8 +61,10 @@ class SpscRing {
 
   // Approximate for any thread but the two owners.
   std::size_t size() const {
-    // Pairs with nothing: a figure for people.
-    return static_cast<std::size_t>(tail_.load(std::memory_order_relaxed) - head_.load(std::memory_order_relaxed));
+    // Pairs with the store in release(): what the consumer did with the cells that are not counted is visible.
+    const std::uint64_t head = head_.load(std::memory_order_acquire);
+    const std::uint64_t tail = tail_.load(std::memory_order_relaxed);  // a figure only
+    return static_cast<std::size_t>(tail - head);
   }
 
  private:

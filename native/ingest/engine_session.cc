@@ -169,6 +169,10 @@ void EngineSession::take_end(std::uint64_t next) {
   state_ = State::ending;
 }
 
+void EngineSession::end_day() {
+  if (state_ == State::streaming) state_ = State::ending;
+}
+
 void EngineSession::acknowledge(std::uint64_t event) {
   const bool open = state_ == State::streaming || state_ == State::blocked || state_ == State::ending;
   if (!open || event <= acknowledged_ || output_.bytes().size() >= output_bytes_max) return;

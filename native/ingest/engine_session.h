@@ -66,6 +66,8 @@ class EngineSession {
   void refuse(Refusal code, const std::string& detail);
   // Events up to this one are safe.
   void acknowledge(std::uint64_t event);
+  // An earlier connection has said that there is nothing more to come: as if this one had.
+  void end_day();
   // All events are safe: says so and closes.
   void finish();
 

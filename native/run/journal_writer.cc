@@ -71,8 +71,18 @@ void JournalWriter::resume() {
     written_sequence_ = next_sequence_ - 1;
     counters_.set(JournalCounter::sequence, written_sequence_);
     unsynced_ = folder_unsynced_ = segment_.is_open();
+    if (!segment_.is_open() && options_.fsync != FsyncPolicy::never) sync_closed(*name);
     return;
   }
+}
+
+// Who closed it may have had another policy. Where nothing new comes, nothing else would ever say that it is durable.
+void JournalWriter::sync_closed(const SegmentName& name) {
+  const io::FileDescriptor file(storage_.open(options_.folder + '/' + segment_file_name(name)));
+  const bool synced = file.open() && storage_.sync(file.get()) == 0 && storage_.sync_folder(options_.folder) == 0;
+  if (!synced) return static_cast<void>(note(errno));
+  counters_.add(JournalCounter::fsyncs);
+  counters_.set(JournalCounter::sequence_durable, written_sequence_);
 }
 
 void JournalWriter::append(std::span<const std::uint8_t> datagram) {
@@ -381,6 +391,8 @@ void JournalWriter::start() {
   if (!reader_ || started_) return;
   begin_at_next();
   started_ = true;
+  // Before the thread gets its first turn: a source that runs meanwhile is to wait for it.
+  if (options_.followers != nullptr) options_.followers->reached(RingFollowers::Place::journal, reader_->position());
   thread_ = std::thread([this] { run(); });
 }
 

@@ -113,6 +113,7 @@ class JournalWriter {
 
  private:
   void resume();
+  void sync_closed(const SegmentName& name);
   void run();
   bool collect();
   void catch_up();

@@ -19,6 +19,7 @@ namespace {
 
 constexpr int wait_ms = 20;
 constexpr std::size_t answers_at_once = 64;
+constexpr int rounds_at_once = 64;
 
 sockaddr_in server_of(const std::string& text) {
   sockaddr_in address{};
@@ -122,7 +123,8 @@ void MoldStream::request(std::int64_t now_ns) {
 
 FeedNext MoldStream::next(FeedMessage& message) {
   if (!fault_.empty()) return FeedNext::fault;
-  while (true) {
+  // Bounded: a flood of what is no message must neither keep the source from being stopped nor holes from being lost.
+  for (int rounds = 1; rounds <= rounds_at_once; ++rounds) {
     if (mold_->next(message.bytes, message.sequence)) {
       message.capture_ns = 0;
       counters_.add(FeedCounter::messages);
@@ -137,7 +139,8 @@ FeedNext MoldStream::next(FeedMessage& message) {
       if (!session_file_.write(text_of(mold_->session()))) return fail("a state folder that can be written");
     }
     request(now_ns);
-    if (any) continue;
+    more_ = any && rounds == rounds_at_once;
+    if (any && !more_) continue;
     if (mold_->hole_lost(now_ns)) {
       if (!options_.skip_lost) return fail(lost_text(*mold_) + ", but nobody gives them");
       mold_->give_up();
@@ -147,13 +150,15 @@ FeedNext MoldStream::next(FeedMessage& message) {
     if (silent && now_ns - mold_->other_heard_ns() < options_.silence_ns && mold_->other_heard_ns() != 0) {
       return fail("the end of session " + text_of(mold_->session()) + ", but another session is sent instead");
     }
-    return FeedNext::idle;
+    break;
   }
+  return FeedNext::idle;
 }
 
 void MoldStream::publish_counters() { publish_mold_counters(mold_->counters(), counters_); }
 
 void MoldStream::wait() {
+  if (std::exchange(more_, false)) return;
   std::array<pollfd, 3> ready{};
   nfds_t count = 0;
   for (const auto& receiver : receivers_) ready.at(count++) = {receiver->descriptor(), POLLIN, 0};

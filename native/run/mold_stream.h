@@ -51,6 +51,7 @@ class MoldStream final : public FeedStream {
   io::FileDescriptor request_socket_;
   std::optional<ingest::MoldReceiver> mold_;
   bool session_known_ = false;
+  bool more_ = false;  // next() has left something undone
   std::vector<std::uint8_t> answer_;
   std::string fault_;
   Counters<FeedCounter> counters_;

@@ -323,9 +323,10 @@ void Publisher::join() {
 
 bool Publisher::followers_need_time(std::int64_t now_ns, FollowerPatience& patience) {
   const auto* header = static_cast<const RingHeader*>(ring_memory_.data());
-  const std::uint64_t tail = header->tail.load(std::memory_order_relaxed);  // a figure only
   // What the input ring holds comes on top: a cell makes at most about its own size, and padding a quarter of that.
+  // Looked at first: what leaves it meanwhile is counted twice, and never missed.
   const std::uint64_t waiting = input_.size() * sizeof(ingest::InputCell) * 5 / 4;
+  const std::uint64_t tail = header->tail.load(std::memory_order_relaxed);  // a figure only
   return patience.waits(followers_.slowest(), tail + waiting, header->capacity / 2, now_ns);
 }
 

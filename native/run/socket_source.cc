@@ -119,21 +119,24 @@ class SocketSource::Loop {
       if (polls_[1 + index].revents == 0) continue;
       io::FileDescriptor descriptor = io::accept_stream(options_.listeners[index]);
       if (!descriptor.open()) continue;
-      if (connections_.size() >= connections_max) drop_oldest();
+      if (connections_.size() >= connections_max) drop_one();
       source_.counters_.add(SocketCounter::connections);
       connections_.push_back(
           std::make_unique<Connection>(++connection_last_, std::move(descriptor), options_, numbered_, now_ns));
     }
   }
 
-  // Who connects and says nothing may not keep the engine out.
-  void drop_oldest() {
-    for (auto& connection : connections_) {
-      if (connection.get() == engine_) continue;
-      source_.counters_.add(SocketCounter::connections_dropped);
-      connections_.erase(std::find(connections_.begin(), connections_.end(), connection));
-      return;
-    }
+  // Who connects and says nothing may not keep the engine out. Who was refused goes first, then who has not logged in,
+  // then whose login is being looked at; of each, the oldest.
+  void drop_one() {
+    const auto rank = [&](const std::unique_ptr<Connection>& connection) {
+      if (connection.get() == engine_) return 3;
+      if (connection->linger_until_ns != 0) return 0;
+      return connection->session.state() == EngineSession::State::login ? 1 : 2;
+    };
+    source_.counters_.add(SocketCounter::connections_dropped);
+    connections_.erase(std::min_element(connections_.begin(), connections_.end(),
+                                        [&](const auto& left, const auto& right) { return rank(left) < rank(right); }));
   }
 
   void decide() {
@@ -149,8 +152,9 @@ class SocketSource::Loop {
       EngineSession& session = (*found)->session;
       if (!decision.accepted) {
         session.refuse(Refusal::token, decision.detail);
-      } else if (engine_ != nullptr && !options_.takeover) {
-        session.refuse(Refusal::engine_connected, "the engine " + engine_->session.engine() + " is connected");
+      } else if (engine_ != nullptr && (ending_ || !options_.takeover)) {
+        session.refuse(Refusal::engine_connected,
+                       "the engine " + engine_->session.engine() + (ending_ ? " ends the day" : " is connected"));
       } else {
         welcome(**found);
       }
@@ -165,6 +169,7 @@ class SocketSource::Loop {
     engine_ = &connection;
     source_.counters_.add(SocketCounter::logins);
     tell({SocketNews::Kind::accepted, connection.id, session.engine(), {}, Refusal::none, {}});
+    if (ending_) session.end_day();  // whoever said so: there is nothing more to come
   }
 
   void serve(Connection& connection, std::int64_t now_ns) {

@@ -1,6 +1,6 @@
 #include "run/soup_stream.h"
 
-#include <netdb.h>
+#include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -17,6 +17,8 @@ namespace {
 
 constexpr std::size_t buffer_bytes = 4 * ingest::SoupSession::packet_bytes_max;
 constexpr int wait_ms = 20;
+constexpr int lookup_wait_ms = 2;
+constexpr int packets_at_once = 1'024;
 
 }  // namespace
 
@@ -24,6 +26,7 @@ SoupStream::SoupStream(SoupOptions options)
     : options_(std::move(options)),
       session_file_(options_.session_file),
       session_name_(options_.login.session),
+      lookup_(options_.host, options_.port, options_.resolve),
       backoff_ns_(options_.backoff_ns),
       buffer_(buffer_bytes) {}
 
@@ -41,25 +44,30 @@ FeedNext SoupStream::fail(std::string expected) {
   return FeedNext::fault;
 }
 
-bool SoupStream::connect() {
-  addrinfo hints{};
-  hints.ai_socktype = SOCK_STREAM;
-  addrinfo* found = nullptr;
-  connect_since_ns_ = io::monotonic_ns();
-  if (getaddrinfo(options_.host.c_str(), std::to_string(options_.port).c_str(), &hints, &found) != 0) return false;
-  std::vector<const addrinfo*> addresses;
-  for (const addrinfo* at = found; at != nullptr; at = at->ai_next) addresses.push_back(at);
-  bool begun = false;
-  for (std::size_t tried = 0; tried < addresses.size() && !begun; ++tried) {
-    // Whether one answers shows later: the next attempt is at the next one.
-    const addrinfo* at = addresses[address_turn_++ % addresses.size()];
-    socket_ = io::FileDescriptor(socket(at->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-    begun = socket_.open() && (::connect(socket_.get(), at->ai_addr, at->ai_addrlen) == 0 || errno == EINPROGRESS);
+// Begins to connect to what a lookup has found; without one, begins that. Neither is waited for.
+void SoupStream::connect(std::int64_t now_ns) {
+  if (lookup_.state() == io::NameLookup::State::running) return;
+  if (lookup_.state() == io::NameLookup::State::idle) {
+    if (!lookup_.begin()) connect_again_later(now_ns);
+    return;
   }
-  freeaddrinfo(found);
-  if (!begun) socket_ = io::FileDescriptor();
-  connecting_ = begun;
-  return begun;
+  const std::vector<io::StreamAddress> addresses = lookup_.take();
+  connect_since_ns_ = now_ns;
+  for (std::size_t tried = 0; tried < addresses.size() && !connecting_; ++tried) {
+    // Whether one answers shows later: the next attempt is at the next one.
+    const io::StreamAddress& at = addresses[address_turn_++ % addresses.size()];
+    socket_ = io::FileDescriptor(socket(at.family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    const auto* address = reinterpret_cast<const sockaddr*>(&at.storage);
+    connecting_ = socket_.open() && (::connect(socket_.get(), address, at.length) == 0 || errno == EINPROGRESS);
+  }
+  if (connecting_) return;
+  socket_ = io::FileDescriptor();
+  connect_again_later(now_ns);
+}
+
+void SoupStream::connect_again_later(std::int64_t now_ns) {
+  attempt_due_ns_ = now_ns + backoff_ns_;
+  backoff_ns_ = std::min(2 * backoff_ns_, options_.backoff_ns_max);
 }
 
 bool SoupStream::connected() {
@@ -94,8 +102,7 @@ void SoupStream::disconnect() {
   socket_ = io::FileDescriptor();
   connecting_ = false;
   counters_.add(FeedCounter::disconnects);
-  attempt_due_ns_ = io::monotonic_ns() + backoff_ns_;
-  backoff_ns_ = std::min(2 * backoff_ns_, options_.backoff_ns_max);
+  connect_again_later(io::monotonic_ns());
 }
 
 bool SoupStream::receive() {
@@ -139,15 +146,12 @@ FeedNext SoupStream::next(FeedMessage& message) {
   if (!fault_.empty()) return FeedNext::fault;
   const std::int64_t now_ns = io::monotonic_ns();
   if (!socket_.open()) {
-    if (now_ns < attempt_due_ns_) return FeedNext::idle;
-    if (!connect()) {
-      attempt_due_ns_ = now_ns + backoff_ns_;
-      backoff_ns_ = std::min(2 * backoff_ns_, options_.backoff_ns_max);
-    }
+    if (now_ns >= attempt_due_ns_) connect(now_ns);
     return FeedNext::idle;
   }
   if (connecting_ && !connected()) return socket_.open() ? keep_alive(now_ns) : FeedNext::idle;
-  while (true) {
+  // Bounded: packets that are no messages must not keep the source from being stopped.
+  for (int packets = 0; packets < packets_at_once; ++packets) {
     std::size_t used = 0;
     const ingest::SoupNext next = session_.next(std::span<const std::uint8_t>(buffer_).subspan(begin_, end_ - begin_),
                                                 used, message.bytes, now_ns);
@@ -175,11 +179,15 @@ FeedNext SoupStream::next(FeedMessage& message) {
         break;
     }
   }
+  more_ = true;
+  return keep_alive(now_ns);
 }
 
 void SoupStream::wait() {
+  if (std::exchange(more_, false)) return;
   pollfd ready{socket_.get(), static_cast<short>(connecting_ ? POLLOUT : POLLIN), 0};
-  poll(&ready, socket_.open() ? 1 : 0, wait_ms);
+  const bool looking = lookup_.state() != io::NameLookup::State::idle;
+  poll(&ready, socket_.open() ? 1 : 0, looking ? lookup_wait_ms : wait_ms);
 }
 
 void SoupStream::leave() {

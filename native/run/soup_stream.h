@@ -7,6 +7,7 @@
 
 #include "ingest/soupbintcp.h"
 #include "io/file_descriptor.h"
+#include "io/name_lookup.h"
 #include "run/feed_stream.h"
 
 namespace depthcast::run {
@@ -18,6 +19,7 @@ struct SoupOptions {
   std::int64_t backoff_ns = 100'000'000;  // before the first new attempt, doubling
   std::int64_t backoff_ns_max = 10'000'000'000;
   std::string session_file;  // see FeedSessionFile
+  io::NameLookup::Resolve resolve = io::resolve_stream;
 };
 
 class SoupStream final : public FeedStream {
@@ -33,7 +35,8 @@ class SoupStream final : public FeedStream {
 
  private:
   FeedNext fail(std::string expected);
-  bool connect();    // begins to; false where that failed
+  void connect(std::int64_t now_ns);
+  void connect_again_later(std::int64_t now_ns);
   bool connected();  // finishes to, and logs in
   bool receive();    // what is there; false where nothing is, or the connection was lost
   bool send(const std::vector<std::uint8_t>& bytes);
@@ -48,8 +51,10 @@ class SoupStream final : public FeedStream {
   std::uint64_t sequence_ = 1;  // of the next message
   io::FileDescriptor socket_;
   bool connecting_ = false;
+  bool more_ = false;  // next() has left something undone
   std::int64_t connect_since_ns_ = 0;
   std::int64_t attempt_due_ns_ = 0;
+  io::NameLookup lookup_;
   std::size_t address_turn_ = 0;  // a host may have several
   std::int64_t backoff_ns_;
   std::vector<std::uint8_t> buffer_;

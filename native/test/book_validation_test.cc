@@ -170,6 +170,23 @@ TEST(instrumentsBeyondTheLimitAreRefusedByName) {
   CHECK_EQUAL(pair.refusals[0].source_code, 4U);
 }
 
+// Else orders would stay in a book that takes none, and be left out when they are carried over the night.
+TEST(delistedSaidAsAStatusTakesTheOrdersToo) {
+  Pair pair;
+  pair.define(1, "OLD");
+  pair.give(InputKind::add, 1, 1, 100, 5, Side::bid);
+  pair.give(InputKind::status, 1, 0, 0, static_cast<std::uint64_t>(TradingStatus::delisted), Side::none, 77);
+  CHECK_EQUAL(pair.book.live_orders(), 0U);
+  CHECK(pair.client.instrument(1).status == TradingStatus::delisted);
+  REQUIRE_EQUAL(pair.messages.size(), 3U);
+  CHECK(pair.messages[1].kind == Kind::clear && (pair.messages[1].flags & flags::end_of_event) == 0);
+  CHECK(pair.messages[2].kind == Kind::status && (pair.messages[2].flags & flags::end_of_event) != 0);
+  CHECK_EQUAL(pair.last_detail, 77U);
+  pair.give(InputKind::status, 0, 0, 0,
+            static_cast<std::uint64_t>(TradingStatus::delisted));  // of the channel: only told
+  CHECK_EQUAL(pair.messages.size(), 4U);
+}
+
 TEST(aSymbolIsDelistedRelistedAndRenamedInMidSession) {
   Pair pair;
   pair.define(1, "OLD");

@@ -4,10 +4,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <chrono>
 #include <csignal>
 #include <fstream>
 #include <memory>
+#include <stdexcept>
+#include <thread>
 
 #include "test/engine_events.h"
 #include "test/random.h"
@@ -217,6 +220,34 @@ TEST(ringFileHasOneWriterAndOneReader) {
   std::size_t files = 0;
   for ([[maybe_unused]] const auto& entry : std::filesystem::directory_iterator(folder / "")) ++files;
   CHECK_EQUAL(files, 1U);
+}
+
+// Between an open and its lock the file may have been replaced: who goes on must go on in the one with the name.
+TEST(whoAttachesWhileTheRingIsBegunAnewWritesToTheNewOne) {
+  const ScratchFolder folder("/dev/shm");
+  const std::string path = folder / "ring";
+  static_cast<void>(Publisher{path, {slots, false}});
+  std::atomic<bool> done{false};
+  std::thread renewer([&] {
+    while (!done) {
+      try {
+        static_cast<void>(Publisher{path, {slots, true}});
+      } catch (const std::runtime_error&) {
+        std::this_thread::yield();  // the other one writes
+      }
+    }
+  });
+  for (int attached = 0; attached < 300;) {
+    try {
+      const Publisher publisher(path);
+      CHECK_EQUAL(publisher.stream(), engine::RingFile::open(path, engine::RingSide::reader).header().stream);
+      ++attached;
+    } catch (const std::runtime_error&) {
+      std::this_thread::yield();
+    }
+  }
+  done = true;
+  renewer.join();
 }
 
 // An engine that is killed at any instruction and comes again, many times: every event is there once, whole, in order.

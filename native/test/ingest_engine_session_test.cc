@@ -262,6 +262,24 @@ TEST(engineDayEndsWhenAllIsSafe) {
   }
 }
 
+// An engine's next life after its EndOfDay: it is told how far all is safe, and nothing more is taken.
+TEST(engineThatComesAfterTheEndOfItsDayIsToldSo) {
+  Input input;
+  Link earlier(input.numbered);
+  earlier.login();
+  earlier.give(adds_frame(1, 3));
+  Link later(input.numbered);
+  later.login(0, 2);
+  later.session.end_day();
+  CHECK_EQUAL(later.session.state(), State::ending);
+  CHECK_EQUAL(later.session.room().size(), 0U);
+  later.session.acknowledge(3);
+  later.session.finish();
+  CHECK(later.told() ==
+        (std::vector{frames::FramePayload::LoginAccepted, frames::FramePayload::Ack, frames::FramePayload::EndOfDay}));
+  CHECK_EQUAL(later.last->payload_as_EndOfDay()->next(), 4U);
+}
+
 TEST(engineSilenceAndSlowLoginsEndTheConnection) {
   Input input;
   Link slow(input.numbered);

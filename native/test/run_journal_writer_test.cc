@@ -253,6 +253,26 @@ TEST(journalGoesOnBehindItsLastRecord) {
   CHECK_THROWS(JournalWriter(options, nullptr, 0), std::runtime_error, "another channel or identity");
 }
 
+// An engine whose events are all refused after a restart waits for this: nothing new comes that could bring it.
+TEST(journalKnowsAfterResumingThatWhatItClosedIsDurable) {
+  const ScratchFolder folder;
+  JournalPackets packets;
+  run::JournalOptions options = journal_options(folder / "journal");
+  {
+    JournalWriter writer(options, nullptr, 0);
+    writer.append(packets.numbered(5));
+  }
+  options.resume = true;
+  {
+    const JournalWriter writer(options, nullptr, 0);
+    CHECK_EQUAL(figure(writer, JournalCounter::sequence), 5U);
+    CHECK_EQUAL(figure(writer, JournalCounter::sequence_durable), 0U);  // nobody asks
+  }
+  options.fsync = run::FsyncPolicy::every_batch;
+  const JournalWriter writer(options, nullptr, 0);
+  CHECK_EQUAL(figure(writer, JournalCounter::sequence_durable), 5U);
+}
+
 TEST(journalRemovesOldSegmentsButNeverTheNewest) {
   const ScratchFolder folder;
   JournalPackets packets;

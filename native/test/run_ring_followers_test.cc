@@ -45,6 +45,20 @@ TEST(ringFollowerIsWaitedForAsLongAsItMoves) {
   CHECK(patience.waits(901, 5'100, 100, 20 * second));
 }
 
+TEST(theJournalIsWaitedForFromItsStartThoughItsThreadHasNotHadATurn) {
+  const ScratchFolder folder("/dev/shm");
+  run::Publisher publisher(publisher_options(), {});
+  run::JournalOptions journaled;
+  journaled.folder = folder / "journal";
+  journaled.followers = &publisher.followers();
+  run::JournalWriter journal(journaled, publisher.ring_memory().data(), publisher.ring_memory().bytes());
+  CHECK_EQUAL(publisher.followers().slowest(), RingFollowers::nobody);
+  journal.start();
+  CHECK(publisher.followers().slowest() != RingFollowers::nobody);
+  journal.stop();
+  CHECK_EQUAL(publisher.followers().slowest(), RingFollowers::nobody);
+}
+
 // A disk that takes its time.
 class SlowStorage final : public io::Storage {
  public:

@@ -210,6 +210,11 @@ export class SocketPublisher extends EventEmitter<EventPublisherEvents> implemen
         this.#follow(this.#state.refused(frame));
         break;
       case 'endOfDay':
+        // Said in an earlier life of the engine, or by another one: what this one has still to tell is not taken.
+        if (!this.#ending || !this.#state.allAcknowledged) {
+          this.#fail(new PublisherError('closed', 'the day was ended before', this.#state.next));
+          break;
+        }
         this.#done = true;
         this.#ended.settle();
         this.#stop();

@@ -1,7 +1,7 @@
 /** Engines over real sockets: TCP, Unix, TLS, tokens, two engines, hostile bytes, a slow distributor. */
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import t from 'tap';
 import { Distributor } from '../../src/distributor.js';
@@ -147,7 +147,7 @@ t.test('speaksTlsAndRefusesToListenOpenly', async (t) => {
 });
 
 t.test('refusesWhatIsNoFrameAndOtherVersions', async (t) => {
-  const distributor = await distributorOn(t, 7, { ingest: { loginMs: 200 } });
+  const distributor = await distributorOn(t, 7);
   const to = distributor.sourceAddress;
   const codeOf = async (bytes: Uint8Array) => {
     const frame = (await answersTo(to, bytes)).at(-1);
@@ -157,14 +157,61 @@ t.test('refusesWhatIsNoFrameAndOtherVersions', async (t) => {
   t.equal(await codeOf(Buffer.from([0x44, 0x43, 0x49, 0x31, 255, 255, 255, 255])), 'bad_frame');
   t.equal(await codeOf(loginFrame({ token: '', engine: 'later', oldest: 0n }, 2)), 'version');
   t.equal(await codeOf(loginFrame({ token: '', engine: 'x', oldest: 5n })), 'events_unavailable');
-  t.equal(await codeOf(new Uint8Array(3)), 'login_timeout');
   const stats = distributor.stats();
-  t.equal(stats.source.refusals, 5n);
+  t.equal(stats.source.refusals, 4n);
   t.equal(stats.position, 0n);
   // It still serves who behaves.
   const publisher = await publisherTo(t, to);
   await pushTo(publisher, 100);
   await publisher.flushed();
+});
+
+t.test('aConnectionThatDoesNotLogInIsClosed', async (t) => {
+  const distributor = await distributorOn(t, 7, { ingest: { loginMs: 200 } });
+  t.match(await answersTo(distributor.sourceAddress, new Uint8Array(3)), [{ kind: 'refused', name: 'login_timeout' }]);
+});
+
+t.test('anEngineThatIsGoneWithoutAWordGivesItsPlaceToTheNext', async (t) => {
+  const distributor = await distributorOn(t, 7, { ingest: { heartbeatMs: 200, idleMs: 1_000 } });
+  const news: EngineNews[] = [];
+  distributor.on('engine', (one) => news.push(one));
+  // As a machine that lost its power: the connection stays, and nothing comes of it. What it is sent, it does not read.
+  const gone = connect(Number(distributor.sourceAddress.split(':').at(-1)), '127.0.0.1', () => {
+    gone.write(loginFrame({ token: '', engine: 'matcher', oldest: 0n }));
+    gone.pause();
+  });
+  t.teardown(() => gone.destroy());
+  await until('the first', () => news.length > 0);
+  const publisher = await publisherTo(t, distributor.sourceAddress, { connectMs: 30_000 });
+  await pushTo(publisher, 100);
+  await publisher.flushed();
+  t.ok(news.some(({ kind, engine, refusal }) => kind === 'closed' && engine === 'matcher' && refusal === 'idle'));
+});
+
+t.test('manyWhoNeverLogInKeepNoEngineOut', async (t) => {
+  const distributor = await distributorOn(t, 7);
+  const port = Number(distributor.sourceAddress.split(':').at(-1));
+  const idlers = new Set<Socket>();
+  let opened = 0;
+  const idle = () => {
+    const socket = connect(port, '127.0.0.1', () => opened++);
+    socket.on('error', () => {});
+    socket.on('close', () => idlers.delete(socket));
+    idlers.add(socket);
+  };
+  const flood = setInterval(() => {
+    if (idlers.size < 40) idle();
+  }, 1);
+  t.teardown(() => {
+    clearInterval(flood);
+    for (const socket of idlers) socket.destroy();
+  });
+  await until('many', () => opened > 100);
+  const publisher = await publisherTo(t, distributor.sourceAddress, { connectMs: 30_000 });
+  await pushTo(publisher, 1_000);
+  await publisher.flushed();
+  t.equal(publisher.acknowledged, 1_000n);
+  t.ok((distributor.stats().source.connectionsDropped ?? 0n) >= 80n);
 });
 
 t.test('aSlowDistributorHoldsTheEngineBackWithinItsMemory', async (t) => {

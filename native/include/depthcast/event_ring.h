@@ -93,32 +93,13 @@ class RingFile {
   // An existing file. Refuses what is not a regular file of this user with mode 0600, and what is no ring of this
   // layout. Takes the lock of `side`.
   static RingFile open(const std::string& path, RingSide side) {
-    RingFile file(path);
-    // O_NONBLOCK: whoever has put a pipe there must not keep us waiting.
-    file.descriptor_ = ::open(path.c_str(), O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-    if (file.descriptor_ < 0) file.fail("open");
-    struct stat found {};
-    if (fstat(file.descriptor_, &found) != 0) file.fail("look at");
-    if (!S_ISREG(found.st_mode)) file.refuse("is no regular file");
-    if (found.st_uid != geteuid()) file.refuse("belongs to user " + std::to_string(found.st_uid));
-    if ((found.st_mode & 0777) != 0600) file.refuse("may be used by others: its mode must be 0600");
-    const auto bytes = static_cast<std::size_t>(found.st_size);
-    if (bytes < ring_header_bytes) file.refuse("is too short for a ring");
-    file.map(bytes);
-    const RingHeader& header = file.header();
-    const std::uint64_t slots = header.slots;
-    if (header.magic != ring_magic) file.refuse("is no ring of events");
-    if (header.layout_version != ring_layout_version || header.slot_bytes != sizeof(Event)) {
-      file.refuse("has layout version " + std::to_string(header.layout_version) + ", expected " +
-                  std::to_string(ring_layout_version));
+    constexpr int tries = 100;
+    for (int tried = 0; tried < tries; ++tried) {
+      RingFile file = open_now(path, side);
+      // Another one may have got the name before the lock was ours; in the old one we would write to nobody.
+      if (file.in_place()) return file;
     }
-    if (!std::has_single_bit(slots) || slots < ring_slots_min || slots > ring_slots_max || bytes != ring_bytes(slots)) {
-      file.refuse("is " + std::to_string(bytes) + " bytes long, which is not what its " + std::to_string(slots) +
-                  " slots need");
-    }
-    file.slots_ = slots;
-    file.lock(side);
-    return file;
+    throw std::runtime_error(path + " is replaced again and again");
   }
 
   RingFile(RingFile&& other) noexcept
@@ -149,6 +130,35 @@ class RingFile {
 
  private:
   explicit RingFile(std::string path) : path_(std::move(path)) {}
+
+  static RingFile open_now(const std::string& path, RingSide side) {
+    RingFile file(path);
+    // O_NONBLOCK: whoever has put a pipe there must not keep us waiting.
+    file.descriptor_ = ::open(path.c_str(), O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    if (file.descriptor_ < 0) file.fail("open");
+    struct stat found {};
+    if (fstat(file.descriptor_, &found) != 0) file.fail("look at");
+    if (!S_ISREG(found.st_mode)) file.refuse("is no regular file");
+    if (found.st_uid != geteuid()) file.refuse("belongs to user " + std::to_string(found.st_uid));
+    if ((found.st_mode & 0777) != 0600) file.refuse("may be used by others: its mode must be 0600");
+    const auto bytes = static_cast<std::size_t>(found.st_size);
+    if (bytes < ring_header_bytes) file.refuse("is too short for a ring");
+    file.map(bytes);
+    const RingHeader& header = file.header();
+    const std::uint64_t slots = header.slots;
+    if (header.magic != ring_magic) file.refuse("is no ring of events");
+    if (header.layout_version != ring_layout_version || header.slot_bytes != sizeof(Event)) {
+      file.refuse("has layout version " + std::to_string(header.layout_version) + ", expected " +
+                  std::to_string(ring_layout_version));
+    }
+    if (!std::has_single_bit(slots) || slots < ring_slots_min || slots > ring_slots_max || bytes != ring_bytes(slots)) {
+      file.refuse("is " + std::to_string(bytes) + " bytes long, which is not what its " + std::to_string(slots) +
+                  " slots need");
+    }
+    file.slots_ = slots;
+    file.lock(side);
+    return file;
+  }
 
   [[noreturn]] void fail(const char* step) const {
     throw std::system_error(errno, std::generic_category(), std::string(step) + " " + path_);
