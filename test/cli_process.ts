@@ -27,25 +27,33 @@ function isCurrent(): boolean {
   return [main, engine].every((file) => existsSync(file) && statSync(file).mtimeMs > changed);
 }
 
-/** Builds dist/ where src/ is newer; other test files wait meanwhile. */
-export async function ensureBuilt(): Promise<void> {
-  for (const begin = Date.now(); !isCurrent(); await delay(100)) {
+/** Runs `action` while no other test file runs one. */
+export async function locked(action: () => void): Promise<void> {
+  for (const begin = Date.now(); ; await delay(100)) {
     if (Date.now() - begin > build_ms_max) rmSync(lock, { recursive: true, force: true });
     try {
       mkdirSync(lock);
-    } catch {
-      continue;
-    }
-    try {
-      // The example engine needs the library's types.
-      for (const project of ['tsconfig.build.json', 'tools/matching_engine']) {
-        const { status, stdout } = spawnSync('npx', ['tsc', '-p', project], { cwd: root });
-        if (status !== 0) throw new Error(`tsc: ${stdout}`);
-      }
-    } finally {
-      rmSync(lock, { recursive: true, force: true });
-    }
+      break;
+    } catch {}
   }
+  try {
+    action();
+  } finally {
+    rmSync(lock, { recursive: true, force: true });
+  }
+}
+
+/** Builds dist/ where src/ is newer; other test files wait meanwhile. */
+export async function ensureBuilt(): Promise<void> {
+  if (isCurrent()) return;
+  await locked(() => {
+    if (isCurrent()) return;
+    // The example engine needs the library's types.
+    for (const project of ['tsconfig.build.json', 'tools/matching_engine']) {
+      const { status, stdout } = spawnSync('npx', ['tsc', '-p', project], { cwd: root });
+      if (status !== 0) throw new Error(`tsc: ${stdout}`);
+    }
+  });
 }
 
 /** Groups and ports of its own for each test; nothing leaves this machine. */

@@ -1,24 +1,10 @@
 /** The perf programs on tiny inputs, so that they cannot rot. What they measure is not judged here. */
-import { execFile } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import t from 'tap';
+import { perf } from './perf_process.js';
 
-const root = join(import.meta.dirname, '..');
-
-async function perf(name: string, ...parameters: string[]): Promise<Record<string, unknown>> {
-  const { stdout } = await promisify(execFile)(
-    'npm',
-    ['run', '--silent', 'perf', '--', name, '--json', ...parameters],
-    {
-      cwd: root,
-    },
-  );
-  return JSON.parse(stdout.trim()) as Record<string, unknown>;
-}
-
-t.setTimeout(400_000);
+t.setTimeout(900_000);
 
 t.test('bookReplayGivesTheSameDigestInEveryRun', async (t) => {
   const small = ['--messages', '20000', '--symbols', '10', '--live-orders', '500', '--orders-max', '4096'];

@@ -84,6 +84,8 @@ interface Snapshot {
 const retransmissions_max = 4;
 /** How often the feed is looked at while something is missing. */
 const look_ms = 5;
+/** How long a service that was there is waited for when the session is over: what killed it starts it again. */
+const restart_ms = 15_000;
 const rerequest_missing_max = 10_000n;
 const rerequest_ranges_max = 64;
 
@@ -96,6 +98,7 @@ export class ClientState {
   #down_ms: number | undefined;
   #greeting_ms = 0;
   #absent = false;
+  #reached = false;
   #service = { session: 0n, next: 1n, oldest: 1n, snapshots: false };
   #view: FeedView | undefined;
   #id = 0;
@@ -160,6 +163,7 @@ export class ClientState {
       case 'welcome':
         if (this.#link !== 'greeting') break;
         this.#link = 'ready';
+        this.#reached = true;
         this.#down_ms = undefined;
         this.#connect_attempts = 0;
         this.#ask_ms = 0;
@@ -398,8 +402,9 @@ export class ClientState {
     if (!helpless && this.#line_joined) this.#leaveLine();
     const down_ms = this.#down_ms ?? now;
     const over = view.endAnnounced || (this.#absent && !hasUdp);
+    const patience_ms = this.#reached && !this.#absent ? Math.max(timeoutMs, restart_ms) : timeoutMs;
     const hopeless =
-      over && view.overdue.length > 0 && now - this.#missing_ms >= timeoutMs && now - down_ms >= timeoutMs;
+      over && view.overdue.length > 0 && now - this.#missing_ms >= timeoutMs && now - down_ms >= patience_ms;
     // The session is over and who could have brought the rest is gone; or there never was anybody.
     if (hopeless && !hasSnapshotLine) this.#actions.push({ do: 'giveUp', end: view.knownEnd });
   }

@@ -299,6 +299,17 @@ t.test('givesUpWhatNobodyCanBringWhenTheSessionIsOver', async (t) => {
   );
 });
 
+t.test('aServiceThatWasThereIsWaitedForWhenTheSessionIsOver', async (t) => {
+  const state = ready({});
+  const view = viewOf([range(5, 7)], { endAnnounced: true });
+  state.closed(1);
+  t.same(told(state.feed(view, 2)), []);
+  const others = (now: number) => told(state.tick(now)).filter((one) => one !== 'connect');
+  t.same(others(14_000), [], 'it may be starting again');
+  state.closed(14_001);
+  t.same(others(15_001), ['give up below 8']);
+});
+
 t.test('givesUpWhereThereIsNoSuchService', async (t) => {
   const state = new ClientState(optionsOf());
   const view = viewOf([range(5, 7)]);
