@@ -35,37 +35,18 @@ export function asksForWebSocket(request: HttpRequest): boolean {
   );
 }
 
-/** What an upgrade needs of its request. */
-export interface Handshake {
-  key: string;
-  protocol: string;
-  extensions: string;
-}
-
-/** Before anything is awaited: the request does not outlive its handler. */
-export function handshakeOf(request: HttpRequest): Handshake {
-  return {
-    key: request.getHeader('sec-websocket-key'),
-    protocol: request.getHeader('sec-websocket-protocol'),
-    extensions: request.getHeader('sec-websocket-extensions'),
-  };
-}
-
-/** Later than in the handler: corked, and only where the response was not aborted. */
-export function upgradeWith<Data>(
-  response: HttpResponse,
-  { key, protocol, extensions }: Handshake,
-  context: us_socket_context_t,
-  data: Data,
-): void {
-  response.upgrade(data, key, protocol, extensions, context);
-}
-
+/** In the request's handler; see the gateway's server for why not later. */
 export function upgrade<Data>(
   response: HttpResponse,
   request: HttpRequest,
   context: us_socket_context_t,
   data: Data,
 ): void {
-  upgradeWith(response, handshakeOf(request), context, data);
+  response.upgrade(
+    data,
+    request.getHeader('sec-websocket-key'),
+    request.getHeader('sec-websocket-protocol'),
+    request.getHeader('sec-websocket-extensions'),
+    context,
+  );
 }

@@ -2,15 +2,22 @@
 import type { AccessControl, Connection, ConnectRequest, SessionAction } from './access/access_control.js';
 import { type Refusal, refuse } from './access/codes.js';
 import { type Credential, credentialOf } from './access/credentials.js';
-import type { Holding } from './session.js';
+import type { Held } from './session.js';
 import type { LoginQuestion, Questions, RequestQuestion, SessionOrder } from './worker_messages.js';
 
 interface Visitor {
   connection: Connection;
   /** Of the header; used once. */
   credential: Credential | undefined;
-  /** Instruments by subscription. */
-  holds: Map<number, number>;
+  /** By subscription. */
+  holds: Map<number, Hold>;
+}
+
+/** What one subscription counts for: the most of what it holds and of what it will hold when its requests are carried out. */
+interface Hold {
+  held: number;
+  /** Of requests that were let through and whose outcome was not told yet, in their order. */
+  wanted: number[];
 }
 
 /** Threads: the main one. Questions about a connection that is gone are refused. */
@@ -30,7 +37,7 @@ export class AccessDesk {
   async login({ bytes, connection, token }: LoginQuestion): Promise<Questions['login']['answer']> {
     const visitor = this.#visitors.get(connection);
     if (visitor === undefined) return { refusal: refuse('login_timeout') };
-    const refusal = this.control.message(visitor.connection, bytes);
+    const refusal = bytes === undefined ? undefined : this.control.message(visitor.connection, bytes);
     if (refusal !== undefined) return { refusal };
     const given = this.#credentialOf(visitor, token);
     if ('refusal' in given) {
@@ -46,19 +53,26 @@ export class AccessDesk {
     if (visitor === undefined) return refuse('login_timeout');
     const refusal = this.control.message(visitor.connection, bytes);
     if (refusal !== undefined || holds === undefined) return refusal;
-    const more = holds.count - (visitor.holds.get(holds.id) ?? 0);
+    const hold = visitor.holds.get(holds.id) ?? { held: 0, wanted: [] };
+    const more = holds.count - countOf(hold);
     const exceeded = more > 0 ? this.control.count(visitor.connection, more) : undefined;
-    if (exceeded === undefined) this.#note(visitor, holds, more);
-    return exceeded;
+    if (exceeded !== undefined) return exceeded;
+    // What it would give back is given back when it was carried out: it may fail yet.
+    hold.wanted.push(holds.count);
+    visitor.holds.set(holds.id, hold);
+    return undefined;
   }
 
-  /** What a subscription holds really; where that is more than was counted, as far as limits go. */
-  held(connection: number, holding: Holding): void {
+  /** What a subscription holds really: never more than it asked for. */
+  held(connection: number, { asked, count, id }: Held): void {
     const visitor = this.#visitors.get(connection);
-    if (visitor === undefined) return;
-    const more = holding.count - (visitor.holds.get(holding.id) ?? 0);
-    if (more > 0 && this.control.count(visitor.connection, more) !== undefined) return;
-    this.#note(visitor, holding, more);
+    const hold = visitor?.holds.get(id);
+    if (visitor === undefined || hold === undefined) return;
+    const before = countOf(hold);
+    if (asked) hold.wanted.shift();
+    hold.held = Math.min(count, before);
+    this.control.unsubscribe(visitor.connection, before - countOf(hold));
+    if (countOf(hold) === 0) visitor.holds.delete(id);
   }
 
   /** Kind and id, as in the audit log; empty before the login. */
@@ -66,6 +80,11 @@ export class AccessDesk {
     const principal = this.#visitors.get(connection)?.connection.principal;
     if (principal === undefined) return '';
     return principal.id === '' ? principal.kind : `${principal.kind} ${principal.id}`;
+  }
+
+  /** Before there was a connection. */
+  turnedAway(address: string, refusal: Refusal): void {
+    this.control.turnedAway(address, refusal);
   }
 
   refused(connection: number, refusal: Refusal): void {
@@ -104,10 +123,8 @@ export class AccessDesk {
     if (token === undefined) return { credential };
     return credential === undefined ? credentialOf(token) : { refusal: refuse('credential_twice') };
   }
+}
 
-  #note({ connection, holds }: Visitor, { count, id }: Holding, more: number): void {
-    if (more < 0) this.control.unsubscribe(connection, -more);
-    if (count === 0) holds.delete(id);
-    else holds.set(id, count);
-  }
+function countOf({ held, wanted }: Hold): number {
+  return Math.max(held, ...wanted);
 }

@@ -148,6 +148,7 @@ export class Gateway extends EventEmitter<GatewayEvents> {
           shared: workers > 1,
           tls: tls.keyFile === '' ? undefined : tls,
         },
+        origin: this.parts.access.originPolicy,
         channels: this.parts.channels.map((channel) => ({
           ...channel,
           windowBytesMax,
@@ -241,8 +242,12 @@ export class Gateway extends EventEmitter<GatewayEvents> {
   }
 }
 
-function told(desk: AccessDesk, message: Extract<FromWorker, { type: 'held' | 'refused' | 'gone' }>): void {
-  if (message.type === 'held') desk.held(message.connection, message.holding);
+function told(
+  desk: AccessDesk,
+  message: Extract<FromWorker, { type: 'held' | 'refused' | 'turnedAway' | 'gone' }>,
+): void {
+  if (message.type === 'held') desk.held(message.connection, message.held);
   else if (message.type === 'refused') desk.refused(message.connection, message.refusal);
+  else if (message.type === 'turnedAway') desk.turnedAway(message.address, message.refusal);
   else desk.gone(message.connection);
 }

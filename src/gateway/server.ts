@@ -2,14 +2,14 @@
 import { setImmediate as soon } from 'node:timers';
 import { isMainThread } from 'node:worker_threads';
 import type { NativeGateway } from '../native.js';
-import type { HttpRequest, HttpResponse, TemplatedApp, us_socket_context_t } from '../uws.js';
-import { asksForWebSocket, handshakeOf, refuseUpgrade, serverSocket, upgrade, upgradeWith } from '../uws_socket.js';
+import type { HttpRequest, HttpResponse, TemplatedApp, us_socket_context_t, WebSocket } from '../uws.js';
+import { asksForWebSocket, serverSocket, upgrade } from '../uws_socket.js';
 import type { ConnectRequest } from './access/access_control.js';
-import type { Refusal } from './access/codes.js';
+import { type Refusal, refuse } from './access/codes.js';
 import { connectRequestOf } from './access/connect_request.js';
 import type { GatewayFigures } from './figures.js';
 import { refusalReply, sendReply, upgradeReply } from './http/reply.js';
-import { close_codes, gateway_path, text_bytes_max } from './protocol.js';
+import { gateway_path, text_bytes_max } from './protocol.js';
 import { type GatewayAccess, type GatewaySession, GatewayState, type GatewayStateOptions } from './session_state.js';
 import { checkTlsFiles, type Tls } from './tls_files.js';
 
@@ -32,18 +32,29 @@ export interface GatewayServerOptions extends GatewayStateOptions {
   tls: Tls | undefined;
 }
 
-/** Who is asked before a socket is opened. Neither function fails. */
+/** Who is asked about a socket before it becomes a session. No function fails. */
 export interface Door {
+  /** In the upgrade: why the request may not come in, whoever else is connected. */
+  lookAt(request: ConnectRequest): Refusal | undefined;
+  /** Whether there is room for one more of them. */
   connect(request: ConnectRequest): Promise<{ connection: number } | { refusal: Refusal }>;
   /** That connection never became a session. */
   abandoned(connection: number): void;
 }
 
 interface SocketData {
+  request: ConnectRequest;
   session: GatewaySession | undefined;
-  address: string;
-  connection: number;
+  /** Frames that came before the door has answered, with their bytes in all. */
+  early: { text: string | undefined; bytes: number }[];
+  earlyBytes: number;
+  gone: boolean;
 }
+
+/** Who does not wait for the door's answer may send so much. */
+const early_max = 64;
+const early_bytes_max = text_bytes_max;
+const door_overrun = refuse('requests_exceeded', 'before the connection was let in');
 
 /**
  * Threads: one. The channels must outlive it: close() it first, and in a worker before worker.terminate()
@@ -156,63 +167,74 @@ export class GatewayServer {
       sendPingsAutomatically: true,
       upgrade: (response, request, context) => this.#upgrade(response, request, context),
       open: (socket) => {
-        const data = socket.getUserData();
-        data.session = this.#closed
-          ? undefined
-          : this.#state.opened(serverSocket(socket), data.address, performance.now(), data.connection);
-        if (data.session !== undefined) return;
-        this.#door?.abandoned(data.connection);
-        socket.end(close_codes.too_many, 'too many clients');
+        if (this.#door === undefined) this.#begin(socket, socket.getUserData(), 0);
+        else void this.#askDoor(this.#door, socket, socket.getUserData());
       },
       message: (socket, message, isBinary) => {
-        const { session } = socket.getUserData();
-        if (session === undefined) return;
+        const data = socket.getUserData();
         // The memory is not ours after this call; the decoder copies.
         const text = isBinary ? undefined : Buffer.from(message).toString('utf8');
-        this.#state.message(session, text, performance.now(), message.byteLength);
+        if (data.session !== undefined) this.#state.message(data.session, text, performance.now(), message.byteLength);
+        else if (!data.gone) this.#keep(socket, data, { text, bytes: message.byteLength });
       },
       drain: (socket) => {
         const { session } = socket.getUserData();
         if (session !== undefined && socket.getBufferedAmount() === 0) this.#state.drained(session);
       },
       close: (socket) => {
-        const { session } = socket.getUserData();
-        if (session !== undefined) this.#state.closed(session);
+        const data = socket.getUserData();
+        data.gone = true;
+        if (data.session !== undefined) this.#state.closed(data.session);
       },
     });
   }
 
+  /**
+   * In the request's handler, never later: uWebSockets.js looks at a response again after cork(), and where a socket was
+   * upgraded there without being moved it reads freed memory and may end it without a word.
+   */
   #upgrade(response: HttpResponse, request: HttpRequest, context: us_socket_context_t): void {
-    const address = Buffer.from(response.getRemoteAddressAsText()).toString('utf8');
-    if (!asksForWebSocket(request)) sendReply(response, upgradeReply(), true);
-    else if (this.#closed) refuseUpgrade(response, '503 Service Unavailable', 'the gateway ends');
-    else if (this.#door === undefined)
-      upgrade(response, request, context, { session: undefined, address, connection: 0 });
-    else void this.#upgradeAsked(this.#door, address, response, request, context);
+    const asked = connectRequestOf(response, request, 'websocket');
+    const refusal = this.#door?.lookAt(asked);
+    if (refusal !== undefined) sendReply(response, refusalReply(refusal), true);
+    else if (!asksForWebSocket(request)) sendReply(response, upgradeReply(), true);
+    else
+      upgrade<SocketData>(response, request, context, {
+        request: asked,
+        session: undefined,
+        early: [],
+        earlyBytes: 0,
+        gone: false,
+      });
   }
 
-  /** The request is gone after the first await, and the response when the client goes. */
-  async #upgradeAsked(
-    door: Door,
-    address: string,
-    response: HttpResponse,
-    request: HttpRequest,
-    context: us_socket_context_t,
-  ): Promise<void> {
-    let gone = false;
-    response.onAborted(() => {
-      gone = true;
-    });
-    const handshake = handshakeOf(request);
-    const answer = await door.connect(connectRequestOf(response, request, 'websocket'));
-    if ('refusal' in answer) {
-      if (!gone) sendReply(response, refusalReply(answer.refusal), true);
-      return;
-    }
-    const { connection } = answer;
-    if (gone || this.#closed) door.abandoned(connection);
-    if (gone) return;
-    if (this.#closed) refuseUpgrade(response, '503 Service Unavailable', 'the gateway ends');
-    else response.cork(() => upgradeWith(response, handshake, context, { session: undefined, address, connection }));
+  async #askDoor(door: Door, socket: WebSocket<SocketData>, data: SocketData): Promise<void> {
+    const answer = await door.connect(data.request);
+    if ('refusal' in answer) this.#turnAway(socket, data, answer.refusal);
+    else if (data.gone || !this.#begin(socket, data, answer.connection)) door.abandoned(answer.connection);
+  }
+
+  /** False where there are too many sessions; the socket ends then. */
+  #begin(socket: WebSocket<SocketData>, data: SocketData, connection: number): boolean {
+    const session = this.#state.opened(serverSocket(socket), data.request.address, performance.now(), connection);
+    data.session = session;
+    data.gone = session === undefined;
+    const early = data.early.splice(0);
+    if (session === undefined) return false;
+    for (const { text, bytes } of early) this.#state.message(session, text, performance.now(), bytes);
+    return true;
+  }
+
+  #keep(socket: WebSocket<SocketData>, data: SocketData, frame: SocketData['early'][number]): void {
+    data.earlyBytes += frame.bytes;
+    if (data.early.length < early_max && data.earlyBytes <= early_bytes_max) data.early.push(frame);
+    else this.#turnAway(socket, data, door_overrun);
+  }
+
+  #turnAway(socket: WebSocket<SocketData>, data: SocketData, refusal: Refusal): void {
+    if (data.gone) return;
+    data.gone = true;
+    data.early.length = 0;
+    this.#state.turnAway(serverSocket(socket), refusal);
   }
 }

@@ -26,6 +26,8 @@ export interface Grant {
   }): SessionError | undefined;
   /** An instrument that a pattern means; absent: each of them. */
   permits?(channel: number, mode: Mode, levels: number, name: string): boolean;
+  /** Whether anything of the channel is allowed; absent: of each. Others are not named to the session. */
+  sees?(channel: number): boolean;
   /** That is sent to the session; what is more waits. Absent or null: as much as there is. */
   framesPerSecondMax?: number | null;
   messagesPerSecondMax?: number | null;
@@ -36,13 +38,13 @@ export interface GatewayAccess {
   /** Checks a token (undefined: none was given). Answers by GatewayState.loggedIn(), at once or later. */
   login(session: GatewaySession, token: string | undefined, bytes: number, client: string): void;
   /**
-   * A request of so many bytes; `holds`: with it, subscription `id` holds so many instruments. Answers by
-   * GatewayState.judged(), later, in the order of the requests. Absent: all are let through at once.
+   * A request of so many bytes; `holds`: with it, subscription `id` holds so many instruments, once it was carried out:
+   * held() tells with `asked` what came of it. Answers by GatewayState.judged(), later, in the order of the requests. Absent: all are let through at once.
    */
   request?(session: GatewaySession, bytes: number, holds: Holding | undefined): void;
-  /** What a subscription holds really, where that differs from what was asked. */
-  held?(session: GatewaySession, holding: Holding): void;
-  /** Another token of an open session. Answers by GatewayState.renewed(). Absent: there is none. */
+  /** What a subscription holds really; before anybody is answered. */
+  held?(session: GatewaySession, held: Held): void;
+  /** Another token of an open session, whose request was let through. Answers by GatewayState.renewed(). Absent: there is none. */
   renew?(session: GatewaySession, token: string): void;
   /** The session is gone. */
   closed?(session: GatewaySession): void;
@@ -53,7 +55,15 @@ export interface Holding {
   count: number;
 }
 
+/** `asked`: the outcome of a request that said what it would hold, also where that came to nothing. */
+export interface Held extends Holding {
+  asked: boolean;
+}
+
 export type LoginVerdict = { grant: Grant } | SessionError | { refusal: Refusal };
+
+/** `grant`: another one than before. */
+export type RenewVerdict = { grant?: Grant | undefined } | { refusal: Refusal };
 
 export interface SubscriptionState {
   readonly id: number;
@@ -101,6 +111,10 @@ export class GatewaySession {
   grant: Grant | undefined;
   pace: SessionPace | undefined;
   blocked = false;
+  /** Another token is being checked: requests wait. */
+  renewing = false;
+  /** Of the request that is being carried out: the subscription of which held() must tell. */
+  reserved: number | undefined;
   json = false;
   invalid = 0;
   /** As it called itself, for the operator. */

@@ -11,10 +11,12 @@ import {
 import {
   type Asked,
   type GatewaySession,
+  type Grant,
   type Holding,
   idOf,
   type LoginVerdict,
   type Queued,
+  type RenewVerdict,
   type SessionError,
 } from './session.js';
 import { sessionErrorOf } from './session_errors.js';
@@ -42,7 +44,7 @@ export class SessionRequests {
     if (session.phase === 'open') this.#enqueue(session, asked);
     else if (session.phase === 'new') this.#begin(session, asked);
     else if (hasRoomToWait(session, text)) session.waiting.push(asked);
-    else this.#table.close(session, close_codes.bad_message, 'too many messages before the welcome');
+    else this.#table.flooded(session, 'too many messages before the welcome');
   }
 
   loggedIn(session: GatewaySession, verdict: LoginVerdict): void {
@@ -71,10 +73,24 @@ export class SessionRequests {
     this.#answerQueue(session);
   }
 
-  renewed(session: GatewaySession, refusal: Refusal | undefined): void {
+  /** In its turn among the answers: `renewed`, what the new grant changes, and only then what was asked after it. */
+  renewed(session: GatewaySession, verdict: RenewVerdict): void {
     if (session.phase !== 'open') return;
-    if (refusal === undefined) this.#table.send(session, { type: 'renewed' });
-    else this.#table.error(session, sessionErrorOf(refusal));
+    session.renewing = false;
+    if ('refusal' in verdict) this.#table.error(session, sessionErrorOf(verdict.refusal));
+    else {
+      this.#table.send(session, { type: 'renewed' });
+      if (verdict.grant !== undefined) this.regrant(session, verdict.grant);
+    }
+    this.#answerQueue(session);
+  }
+
+  /** What somebody may have is another: what they have and may no longer have ends. */
+  regrant(session: GatewaySession, grant: Grant): void {
+    if (session.phase !== 'open') return;
+    this.#table.grant(session, grant);
+    this.#subscriptions.regranted(session);
+    this.#table.send(session, { type: 'entitlements' });
   }
 
   /** Before the welcome. */
@@ -109,10 +125,12 @@ export class SessionRequests {
     this.#table.send(session, {
       type: 'welcome',
       version: gateway_version,
-      channels: [...channels.values()].map(({ channel, native }) => {
-        const { session: id, sequence, ready } = native.state();
-        return { channel, session: id, sequence, ready };
-      }),
+      channels: [...channels.values()]
+        .filter(({ channel }) => session.grant?.sees?.(channel) !== false)
+        .map(({ channel, native }) => {
+          const { session: id, sequence, ready } = native.state();
+          return { channel, session: id, sequence, ready };
+        }),
       limits: {
         subscriptions: options.subscriptionsMax,
         levels: options.levels,
@@ -126,7 +144,7 @@ export class SessionRequests {
     const { access } = this.#table;
     const { bytes, text, wait_ms } = asked;
     if (session.queue.length >= queue_max) {
-      this.#table.close(session, close_codes.bad_message, 'too many requests without an answer');
+      this.#table.flooded(session, 'too many requests without an answer');
       return;
     }
     const parsed = wait_ms > 0 ? { fault: 'too soon' } : parsedOf(text);
@@ -138,7 +156,7 @@ export class SessionRequests {
 
   /** In the order of their coming, as far as they are judged. */
   #answerQueue(session: GatewaySession): void {
-    while (session.phase === 'open' && session.queue[0]?.judged === true)
+    while (session.phase === 'open' && !session.renewing && session.queue[0]?.judged === true)
       this.#answer(session, session.queue.shift() as Queued);
   }
 
@@ -154,8 +172,10 @@ export class SessionRequests {
     else if ('fault' in parsed) this.#table.invalid(session, parsed.fault);
     else {
       const { message } = parsed;
+      session.reserved = holdingOf(message)?.id;
       this.#handle(session, message);
-      if ('id' in message && message.type !== 'count') this.#subscriptions.tellHeld(session, message.id);
+      // It came to nothing: what was counted for it is given back.
+      if (session.reserved !== undefined) this.#subscriptions.tellHeld(session, session.reserved);
     }
   }
 
@@ -172,7 +192,10 @@ export class SessionRequests {
       case 'renew':
         if (access.renew === undefined)
           this.#table.error(session, { code: 'bad_message', message: 'there are no tokens here' });
-        else access.renew(session, message.token);
+        else {
+          session.renewing = true;
+          access.renew(session, message.token);
+        }
         break;
       case 'subscribe':
         this.#subscriptions.subscribe(session, message);

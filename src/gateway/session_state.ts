@@ -4,12 +4,13 @@
  */
 import type { NativeGateway } from '../native.js';
 import type { ServerSocket } from '../uws_socket.js';
-import type { Refusal } from './access/codes.js';
+import { closeCode, type Refusal } from './access/codes.js';
 import { ChannelNews } from './channel_news.js';
 import type { GatewayFigures, GatewaySessionInfo } from './figures.js';
 import { close_codes, type InstrumentEntry } from './protocol.js';
-import type { GatewayAccess, GatewaySession, Grant, LoginVerdict } from './session.js';
+import type { GatewayAccess, GatewaySession, Grant, LoginVerdict, RenewVerdict } from './session.js';
 import { figuresOf } from './session_counts.js';
+import { sessionErrorOf } from './session_errors.js';
 import { SessionRequests } from './session_requests.js';
 import { SessionServing } from './session_serving.js';
 import { type GatewayStateOptions, SessionTable } from './session_table.js';
@@ -27,7 +28,6 @@ export class GatewayState {
   readonly counters: GatewayFigures;
   readonly #table: SessionTable;
   readonly #serving: SessionServing;
-  readonly #subscriptions: Subscriptions;
   readonly #requests: SessionRequests;
   readonly #news: ChannelNews;
 
@@ -35,14 +35,19 @@ export class GatewayState {
     this.#table = new SessionTable(options, access, channels);
     this.counters = this.#table.counters;
     this.#serving = new SessionServing(this.#table);
-    this.#subscriptions = new Subscriptions(this.#table, this.#serving);
-    this.#requests = new SessionRequests(this.#table, this.#subscriptions);
-    this.#news = new ChannelNews(this.#table, this.#subscriptions);
+    const subscriptions = new Subscriptions(this.#table, this.#serving);
+    this.#requests = new SessionRequests(this.#table, subscriptions);
+    this.#news = new ChannelNews(this.#table, subscriptions);
   }
 
-  /** Undefined where there are too many: the socket must be closed then. */
+  /** Undefined where there are too many: the socket was told so, and ends. */
   opened(socket: ServerSocket, address: string, now_ms: number, connection = 0): GatewaySession | undefined {
     return this.#table.open(socket, address, now_ms, connection);
+  }
+
+  /** A socket that is not let in: it is told why, and ends. */
+  turnAway(socket: ServerSocket, refusal: Refusal): void {
+    this.#table.turnAway(socket, sessionErrorOf(refusal), closeCode(refusal.code), refusal.code);
   }
 
   closed(session: GatewaySession): void {
@@ -70,9 +75,9 @@ export class GatewayState {
     this.#requests.judged(session, refusal);
   }
 
-  /** The answer to GatewayAccess.renew(); what changes with it comes by regrant(). */
-  renewed(session: GatewaySession, refusal: Refusal | undefined): void {
-    this.#requests.renewed(session, refusal);
+  /** The answer to GatewayAccess.renew(). */
+  renewed(session: GatewaySession, verdict: RenewVerdict): void {
+    this.#requests.renewed(session, verdict);
   }
 
   /** Its time is over, or its login was refused. */
@@ -102,10 +107,7 @@ export class GatewayState {
 
   /** What somebody may have is another: what they have and may no longer have ends. */
   regrant(session: GatewaySession, grant: Grant): void {
-    if (session.phase !== 'open') return;
-    this.#table.grant(session, grant);
-    this.#subscriptions.regranted(session);
-    this.#table.send(session, { type: 'entitlements' });
+    this.#requests.regrant(session, grant);
   }
 
   /**

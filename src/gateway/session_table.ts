@@ -66,6 +66,8 @@ export class SessionTable {
   open(socket: ServerSocket, address: string, now_ms: number, connection: number): GatewaySession | undefined {
     if (this.#sessions.size >= this.options.sessionsMax) {
       this.counters.sessionsRefused++;
+      const message = 'this server has as many sessions as it takes';
+      this.turnAway(socket, { code: 'too_many', message }, close_codes.too_many, 'too many clients');
       return undefined;
     }
     const { requestsPerSecond } = this.options;
@@ -145,8 +147,15 @@ export class SessionTable {
   }
 
   error(session: GatewaySession, error: SessionError & { id?: number }): void {
-    this.counters.errors[error.code] = (this.counters.errors[error.code] ?? 0) + 1;
+    this.#countError(error);
     this.send(session, { type: 'error', ...error });
+  }
+
+  /** A socket that gets no session. */
+  turnAway(socket: ServerSocket, error: SessionError, code: number, reason: string): void {
+    this.#countError(error);
+    socket.sendText(textOf({ type: 'error', ...error }));
+    socket.end(code, reason);
   }
 
   /** Whoever sends many such messages, or begins with one, is closed. */
@@ -163,9 +172,20 @@ export class SessionTable {
     this.close(session, closeCode(refusal.code), refusal.code);
   }
 
+  /** Without a word: error() comes first, so that a client learns why even where it cannot see the close frame. */
   close(session: GatewaySession, code: number, reason: string): void {
     if (session.phase === 'closed') return;
     this.remove(session);
     session.socket.end(code, reason);
+  }
+
+  /** More than is kept for whoever does not wait for answers. */
+  flooded(session: GatewaySession, message: string): void {
+    this.error(session, { code: 'bad_message', message });
+    this.close(session, close_codes.bad_message, message);
+  }
+
+  #countError({ code }: SessionError): void {
+    this.counters.errors[code] = (this.counters.errors[code] ?? 0) + 1;
   }
 }

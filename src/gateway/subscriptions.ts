@@ -62,6 +62,7 @@ export class Subscriptions {
     }
     session.subscriptions.set(id, subscription);
     counters.subscriptions++;
+    this.tellHeld(session, id);
     this.#acknowledge(session, channel, 'subscribed', subscription);
   }
 
@@ -97,7 +98,9 @@ export class Subscriptions {
   tellHeld(session: GatewaySession, id: number): void {
     const subscription = session.subscriptions.get(id);
     const count = subscription === undefined ? 0 : (subscription.selectors?.length ?? 1);
-    if (session.phase === 'open') this.#table.access.held?.(session, { id, count });
+    const asked = session.reserved === id;
+    if (asked) session.reserved = undefined;
+    if (session.phase === 'open') this.#table.access.held?.(session, { id, count, asked });
   }
 
   #change(session: GatewaySession, subscription: SubscriptionState, message: ChangeMessage): void {
@@ -118,6 +121,7 @@ export class Subscriptions {
       return;
     }
     Object.assign(subscription, changed);
+    this.tellHeld(session, subscription.id);
     this.#apply(session, channel, subscription);
   }
 
@@ -130,7 +134,6 @@ export class Subscriptions {
       if (!flush) session.awaited.add(subscription.channel);
       this.#table.error(session, { id: subscription.id, ...refused });
       this.#unsubscribe(session, subscription, flush);
-      this.tellHeld(session, subscription.id);
       return;
     }
     const { chosen: before, selectors } = subscription;
@@ -165,6 +168,7 @@ export class Subscriptions {
     settle(this.#table.counters, counts);
     session.subscriptions.delete(subscription.id);
     this.#table.counters.subscriptions--;
+    this.tellHeld(session, subscription.id);
     if (counts !== undefined) this.#table.send(session, { type: 'unsubscribed', id: subscription.id, ...counts });
   }
 

@@ -31,7 +31,7 @@ const context: RouteContext = {
   health: () => ({ status: closing ? 'ending' : 'ok', channels: server.state.health() }),
   admit: (ask) => main.ask('admit', ask),
 };
-const access: WorkerAccess = new WorkerAccess(main, (): GatewayState => server.state);
+const access: WorkerAccess = new WorkerAccess(main, (): GatewayState => server.state, plan.origin);
 const server: GatewayServer = new GatewayServer(plan.server, access, natives, access, (app) => addRoutes(app, context));
 
 /** The server first: it uses the channels. What is left of the event loop then ends by itself. */

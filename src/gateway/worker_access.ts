@@ -1,11 +1,13 @@
 /** A worker's side of access: what needs no shared state is decided here, the rest is asked of the main thread. */
 import { isDeepStrictEqual } from 'node:util';
 import type { ConnectRequest } from './access/access_control.js';
+import { lookAtRequest } from './access/at_the_door.js';
 import { type Refusal, refuse } from './access/codes.js';
 import { entitledOf } from './access/entitled.js';
 import type { Entitlements } from './access/entitlements.js';
+import type { OriginPolicy } from './access/origin.js';
 import type { MainLink } from './main_link.js';
-import type { GatewayAccess, GatewaySession, Grant, Holding } from './session.js';
+import type { GatewayAccess, GatewaySession, Grant, Held, Holding } from './session.js';
 import { sessionErrorOf } from './session_errors.js';
 import type { GatewayState } from './session_state.js';
 import type { Questions, SessionOrder } from './worker_messages.js';
@@ -21,12 +23,24 @@ export class WorkerAccess implements GatewayAccess {
   /** As granted last. */
   readonly #entitlements = new WeakMap<GatewaySession, Entitlements>();
 
-  constructor(main: MainLink, state: () => GatewayState) {
+  constructor(
+    main: MainLink,
+    state: () => GatewayState,
+    private readonly origin: OriginPolicy,
+  ) {
     this.#main = main;
     this.#state = state;
   }
 
-  /** In the upgrade. Never rejects. */
+  /** In the upgrade. */
+  lookAt(request: ConnectRequest): Refusal | undefined {
+    const seen = lookAtRequest(request, this.origin);
+    if (!('refusal' in seen)) return undefined;
+    this.#main.tell({ type: 'turnedAway', address: request.address, refusal: seen.refusal });
+    return seen.refusal;
+  }
+
+  /** Of a socket that is open already. Never rejects. */
   connect(request: ConnectRequest): Promise<Questions['connect']['answer']> {
     return this.#main.ask('connect', request).catch(() => ({ refusal: unanswered }));
   }
@@ -50,14 +64,16 @@ export class WorkerAccess implements GatewayAccess {
 
   renew(session: GatewaySession, token: string): void {
     this.#main
-      .ask('login', { connection: session.connection, token, bytes: token.length })
+      .ask('login', { connection: session.connection, token, bytes: undefined })
       .catch(() => ({ refusal: unanswered }))
       .then((answer) => {
-        const refusal = 'refusal' in answer ? answer.refusal : undefined;
-        this.#state().renewed(session, refusal);
-        // A new grant begins with a full allowance of frames and messages: who renews often must not get more of them.
-        if ('entitlements' in answer && !isDeepStrictEqual(answer.entitlements, this.#entitlements.get(session)))
-          this.#state().regrant(session, this.#grant(session, answer.entitlements));
+        if ('refusal' in answer) {
+          this.#state().renewed(session, answer);
+          return;
+        }
+        const { entitlements } = answer;
+        const same = isDeepStrictEqual(entitlements, this.#entitlements.get(session));
+        this.#state().renewed(session, { grant: same ? undefined : this.#grant(session, entitlements) });
       });
   }
 
@@ -68,8 +84,8 @@ export class WorkerAccess implements GatewayAccess {
       .then((refusal) => this.#state().judged(session, refusal));
   }
 
-  held(session: GatewaySession, holding: Holding): void {
-    this.#main.tell({ type: 'held', connection: session.connection, holding });
+  held(session: GatewaySession, held: Held): void {
+    this.#main.tell({ type: 'held', connection: session.connection, held });
   }
 
   closed(session: GatewaySession): void {
@@ -97,6 +113,7 @@ export class WorkerAccess implements GatewayAccess {
         this.#main.tell({ type: 'refused', connection, refusal: answer.refusal });
         return sessionErrorOf(answer.refusal);
       },
+      sees: (channel) => entitled.view(channel) !== undefined,
       permits: (channel, mode, levels, name) => entitled.allowsInstrument(channel, mode, levels, name),
       framesPerSecondMax: entitlements.framesPerSecondMax,
       messagesPerSecondMax: entitlements.messagesPerSecondMax,

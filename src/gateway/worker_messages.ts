@@ -4,14 +4,16 @@ import type { NativeGatewayOptions } from '../native.js';
 import type { ConnectRequest } from './access/access_control.js';
 import type { Refusal } from './access/codes.js';
 import type { Entitlements } from './access/entitlements.js';
+import type { OriginPolicy } from './access/origin.js';
 import type { GatewayFigures, GatewaySessionInfo } from './figures.js';
 import type { Admission, HttpAsk, Metrics } from './http/context.js';
 import type { GatewayServerOptions } from './server.js';
-import type { Holding } from './session.js';
+import type { Held, Holding } from './session.js';
 
 /** workerData. */
 export interface WorkerPlan {
   server: GatewayServerOptions;
+  origin: OriginPolicy;
   channels: NativeGatewayOptions[];
   directory: DirectoryChannel[];
   pageFolder: string;
@@ -39,7 +41,8 @@ export interface LoginQuestion {
   connection: number;
   /** Undefined: that of the header, or none. */
   token: string | undefined;
-  bytes: number;
+  /** Of the message that brought it; undefined: it was counted already. */
+  bytes: number | undefined;
 }
 
 export interface RequestQuestion {
@@ -65,8 +68,9 @@ export type ToWorker =
 export type FromWorker =
   | { type: 'listening'; port: number }
   | { type: 'failed'; message: string }
-  | { type: 'held'; connection: number; holding: Holding }
+  | { type: 'held'; connection: number; held: Held }
   | { type: 'refused'; connection: number; refusal: Refusal }
+  | { type: 'turnedAway'; address: string; refusal: Refusal }
   | { type: 'gone'; connection: number }
   | { type: 'ask'; number: number; name: QuestionName; question: unknown }
   /** `number`: of the request; 0: unasked. */

@@ -19,7 +19,7 @@ export interface ThreadEvents {
   /** An answer, which must not reject. */
   asked: (name: QuestionName, question: unknown) => Promise<unknown>;
   /** Without an answer: see AccessDesk. */
-  told: (message: Extract<FromWorker, { type: 'held' | 'refused' | 'gone' }>) => void;
+  told: (message: Extract<FromWorker, { type: 'held' | 'refused' | 'turnedAway' | 'gone' }>) => void;
   /** It was listening, and ended without having been told to. Once. */
   died: (error: Error) => void;
 }

@@ -117,6 +117,18 @@ t.test('whatIsNotEntitledCannotEvenBeNamed', async (t) => {
   t.equal((given.instruments as unknown[]).length, 1, 'a pattern gives what is entitled');
   await until('its data', () => (client?.frames ?? 0) > 20);
   t.same([...client.windows.keys()], [distributor.instruments()[0]?.instrument]);
+  const elsewhere = make('elsewhere', { grants: [{ channels: [7], instruments: ['*'], modes: ['depth'] }] });
+  let stranger: RawGatewayClient | undefined;
+  for (let tries = 0; tries < 200 && stranger?.texts[0]?.type !== 'welcome'; tries++) {
+    stranger?.close();
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    stranger = await RawGatewayClient.connect(port);
+    await stranger.ask({ ...hello, token: elsewhere.text }, 'welcome');
+  }
+  t.teardown(() => stranger?.close());
+  t.same(stranger?.texts[0]?.channels, [], 'a channel that one may have nothing of is not named');
+  t.match(client.texts[0], { type: 'welcome', channels: [{ channel: 1 }] });
+  t.same(Object.keys(JSON.parse((await ask(port, '/health')).body)), ['ready', 'status']);
   const directory = await ask(port, '/channels', { authorization: `Bearer ${text}` });
   const said = directory.body + JSON.stringify(client.texts);
   for (const name of names.slice(1)) t.notOk(said.includes(`"${name}"`), `${name} was never told`);

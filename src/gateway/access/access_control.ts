@@ -3,15 +3,16 @@
  * ask. Tokens, limits, entitlements and audit come together here; sockets, files and timers are elsewhere.
  */
 import type { RequestHeaders } from '../../control/access.js';
+import { lookAtRequest } from './at_the_door.js';
 import type { AuditKind, AuditLog } from './audit.js';
 import { type Refusal, type RefusalCode, refusal_codes, refuse } from './codes.js';
-import { type Credential, credentialOfHeader, urlRefusal } from './credentials.js';
+import type { Credential } from './credentials.js';
 import { type AccessRequest, type Answer, type Entitled, entitledOf } from './entitled.js';
 import type { Entitlements } from './entitlements.js';
 import type { JwtVerifier } from './jwt.js';
 import { AccessLimits, type Accounts, type LimitOptions } from './limits.js';
 import type { Moment } from './moment.js';
-import { type BrowserUse, checkOrigin, type OriginPolicy } from './origin.js';
+import type { BrowserUse, OriginPolicy } from './origin.js';
 import { anonymous, type Principal, principalKey } from './principal.js';
 import { type TokenFile, TokenTable } from './token_table.js';
 
@@ -102,17 +103,13 @@ export class AccessControl {
   ):
     | { connection: Connection; credential: Credential | undefined; crossOrigin: string | undefined }
     | { refusal: Refusal } {
-    const { address, path, query, authorization, use } = request;
+    const { address } = request;
     const refused = (refusal: Refusal) => {
       this.#refused(refusal, address);
       return { refusal };
     };
-    const inUrl = urlRefusal(path, query);
-    if (inUrl !== undefined) return refused(inUrl);
-    const origin = checkOrigin(request, this.options.origin, use);
-    if ('refusal' in origin) return refused(origin.refusal);
-    const given = credentialOfHeader(authorization);
-    if ('refusal' in given) return refused(given.refusal);
+    const seen = lookAtRequest(request, this.options.origin);
+    if ('refusal' in seen) return refused(seen.refusal);
     const { monotonic_ms } = this.parts.now();
     const opened = this.limits.open(address, monotonic_ms);
     if ('refusal' in opened) return refused(opened.refusal);
@@ -130,7 +127,17 @@ export class AccessControl {
     };
     this.#connections.set(connection.id, connection);
     this.counters.connections++;
-    return { connection, credential: given.credential, crossOrigin: origin.crossOrigin };
+    return { connection, ...seen };
+  }
+
+  /** For lookAtRequest() in other threads. */
+  get originPolicy(): OriginPolicy {
+    return this.options.origin;
+  }
+
+  /** A request that lookAtRequest() refused in another thread: for the counters and the audit log. */
+  turnedAway(address: string, refusal: Refusal): void {
+    this.#refused(refusal, address);
   }
 
   /**

@@ -90,7 +90,7 @@ export class FakeClient implements ServerSocket {
   }
 
   /** The end of a subscription, or of the session, by somebody else's doing. */
-  #mayComeUnasked({ code, id, type }: Text): boolean {
+  #mayComeUnasked({ code, id, message, type }: Text): boolean {
     const doing = this.doing();
     if (type === 'changed')
       return (doing === 'turn' || doing === 'regrant') && id !== undefined && this.subscriptions.has(id);
@@ -98,6 +98,8 @@ export class FakeClient implements ServerSocket {
     if (type !== 'error') return false;
     if (code === 'too_slow') return id !== undefined && this.subscriptions.has(id);
     if (code === 'hello_first') return doing === 'tick' && !this.loggedIn;
+    // Its end follows.
+    if (code === 'bad_message') return /^too many (messages|requests) /.test(String(message));
     if (code === 'unauthorised') return doing === 'login' && !this.loggedIn;
     return code === 'forbidden' && doing === 'regrant';
   }

@@ -46,7 +46,7 @@ t.test('healthDirectoryAndMetricsSayWhatClientsSee', { timeout: 300_000 }, async
   await until('the channel', () => distributor.stats().sequence > 1_000n);
   for (let tries = 0; tries < 100 && (await health()).status !== 200; tries++)
     await new Promise((resolve) => setTimeout(resolve, 50));
-  t.same(JSON.parse((await health()).body), { ready: true, status: 'ok', channels: [{ channel: 1, ready: true }] });
+  t.same(JSON.parse((await health()).body), { ready: true, status: 'ok' });
   const clients = await Promise.all([1, 2, 3].map(() => RawGatewayClient.open(port)));
   t.teardown(() => {
     for (const client of clients) client.close();

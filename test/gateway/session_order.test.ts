@@ -1,0 +1,64 @@
+/** Answers of a session in the order of its requests, also where a token is checked meanwhile; over no socket. */
+import t from 'tap';
+import { refuse } from '../../src/gateway/access/codes.js';
+import { type GatewayAccess, type GatewaySession, GatewayState } from '../../src/gateway/session_state.js';
+import { everything } from './gateway_on.js';
+
+const options = { sessionsMax: 10, subscriptionsMax: 8, levels: 10, bufferedBytes: 65_536, requestsPerSecond: 1_000 };
+
+function opened(access: Partial<GatewayAccess>) {
+  const said: string[] = [];
+  const state: GatewayState = new GatewayState(
+    options,
+    { login: (session) => state.loggedIn(session, { grant: everything }), ...access },
+    new Map(),
+  );
+  const socket = {
+    sendText: (text: string) => {
+      const { code, time, type } = JSON.parse(text);
+      said.push([type, code ?? time].filter((part) => part !== undefined).join(' '));
+    },
+    sendFrame: () => {},
+    buffered: () => 0,
+    end: (code: number, reason: string) => said.push(`end ${code} ${reason}`),
+  };
+  const session = state.opened(socket, '127.0.0.1', 0) as GatewaySession;
+  const send = (message: object) => state.message(session, JSON.stringify(message), 0);
+  return { said, state, session, send };
+}
+
+t.test('requestsAfterARenewalWaitForIt', async (t) => {
+  const { said, send, session, state } = opened({ renew: () => {} });
+  send({ type: 'hello', versions: [1] });
+  send({ type: 'ping', time: 1 });
+  send({ type: 'renew', token: 'x' });
+  send({ type: 'ping', time: 2 });
+  send({ type: 'renew', token: 'y' });
+  send({ type: 'ping', time: 3 });
+  t.same(said, ['welcome', 'pong 1']);
+  state.renewed(session, { grant: everything });
+  t.same(said.slice(2), ['renewed', 'entitlements', 'pong 2']);
+  state.renewed(session, { refusal: refuse('token_revoked') });
+  t.same(said.slice(5), ['error unauthorised', 'pong 3']);
+});
+
+t.test('whoeverIsTurnedAwayOrEndedIsToldWhyFirst', async (t) => {
+  const { said, send, state } = opened({ login: () => {} });
+  send({ type: 'hello', versions: [1] });
+  for (let count = 0; count < 65; count++) send({ type: 'ping' });
+  t.same(said, ['error bad_message', 'end 4016 too many messages before the welcome']);
+  const others = opened({});
+  const heard: string[] = [];
+  const socket = {
+    sendText: (text: string) => heard.push(JSON.parse(text).code),
+    sendFrame: () => {},
+    buffered: () => 0,
+    end: (code: number) => heard.push(String(code)),
+  };
+  others.state.turnAway(socket, refuse('server_full'));
+  t.same(heard.splice(0), ['unavailable', '4503']);
+  for (let count = 0; count < 9; count++) others.state.opened(socket, '', 0);
+  t.equal(others.state.opened(socket, '', 0), undefined);
+  t.same(heard, ['too_many', '4029']);
+  t.equal(state.counters.errors.bad_message, 1);
+});
