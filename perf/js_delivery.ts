@@ -53,6 +53,15 @@ function asNumbers(): Sum {
   };
 }
 
+/** Rejects when it ends badly: then nothing comes any more. */
+async function failureOf(child: ChildProcess): Promise<never> {
+  return await new Promise((_, reject) => {
+    child.on('exit', (code, signal) => {
+      if (code !== 0) reject(new Error(`the publisher ended: ${signal ?? `exit code ${code}`}`));
+    });
+  });
+}
+
 async function runOnce(load: Load, read: Sum): Promise<Figures> {
   const client = new FeedClient({ ...lines, limits, control: null, delivery: { updates: true, capacity: 1 << 18 } });
   const figures = { updates: 0, batches: 0, sum: 0, listener: 0 };
@@ -69,7 +78,7 @@ async function runOnce(load: Load, read: Sum): Promise<Figures> {
   try {
     const before = performance.eventLoopUtilization();
     child.send(load);
-    await client.ended;
+    await Promise.race([client.ended, failureOf(child)]);
     const { active } = performance.eventLoopUtilization(before);
     const { updates, batches, sum, listener } = figures;
     const lost = Number(client.stats().updatesLost);
