@@ -1,12 +1,16 @@
 /** Follows one channel, over line A and line B or over a gateway, and keeps its books. */
 import { EventEmitter } from 'node:events';
-import { BookExport } from './book_export.js';
+import type { BookExport } from './book_export.js';
 import type { Bbo, Depth, InstrumentInfo, SequenceRange } from './book_types.js';
+import { Changes, type FeedChange } from './browser/changes.js';
 import type { GatewayError } from './browser/gateway_error.js';
 import type { ChangeOptions } from './browser/protocol.js';
 import { DirectoryError, findChannel, gatewayUrl, multicastOptions } from './client/directory.js';
 import { FedFeed } from './client/fed_feed.js';
+import { feedStats } from './client/feed_figures.js';
 import type { GatewayLink, GatewayLinkOptions } from './client/gateway_link.js';
+import { LineFeed } from './client/line_feed.js';
+import { NativeFeed, type NativeFeedHost } from './client/native_feed.js';
 import { WindowFeed } from './client/window_feed.js';
 import {
   parseOptions,
@@ -15,30 +19,19 @@ import {
   type SubscribeOptionsInput,
   subscribeOptions,
 } from './config.js';
-import { ControlLink } from './control/client.js';
 import type { DepthColumns } from './depth_columns.js';
-import { DepthReader } from './depth_reader.js';
 import { FeedBook } from './feed_book.js';
-import { FeedRequests } from './feed_requests.js';
-import type { FeedClientEvents, FeedState, FeedStats, SessionEnd } from './feed_types.js';
-import { threadUse } from './host.js';
+import type { FeedClientEvents, FeedCounts, FeedState, FeedStats, SessionEnd } from './feed_types.js';
 import { InstrumentDirectory } from './instruments.js';
-import { type Histogram, LatencyRecorder } from './latency.js';
-import {
-  addon,
-  type NativeFeedEvent,
-  type NativeJitterReceiver,
-  type NativeSubscriber,
-  type NativeSubscriberOptions,
-} from './native.js';
-import { applyProfile, hostWarnings, lockWarnings, receiverWarnings, thisHost } from './profile.js';
-import { CounterReader, RateMeter } from './rates.js';
-import { RecoveryClient } from './recovery/client.js';
-import { fedSubscriberOptions, nativeSubscriberOptions, recoveryUrl } from './subscriber_options.js';
-import { batchRows, makeBatch, makeColumns } from './updates.js';
+import type { Histogram } from './latency.js';
+import type { NativeJitterReceiver, NativeSubscriberOptions } from './native.js';
+import { applyProfile } from './profile.js';
+import { RateMeter } from './rates.js';
+import { fedSubscriberOptions, nativeSubscriberOptions } from './subscriber_options.js';
 
 export type {
   FeedClientEvents,
+  FeedCounts,
   FeedState,
   FeedStats,
   GatewayFigures,
@@ -48,12 +41,10 @@ export type {
 
 /** How often it is looked whether multicast has arrived. */
 const probe_every_ms = 10;
-/** Windows of a gateway: no native thread counts latency. */
-const nothing = () => {};
 
 /**
  * Books are kept by a native thread, over a gateway too in mode exact; in its other modes windows and books of chosen
- * instruments are kept here, and what needs every message (updates, snapshot(), resumeToken()) is not to be had. Everything here belongs to the JavaScript thread that made it; events are emitted
+ * instruments are kept here, and what needs every message (updates, resumeToken()) is not to be had. Everything here belongs to the JavaScript thread that made it; events are emitted
  * there. Updates that wait for a slow listener are bounded by delivery.capacity, see delivery.policy. It keeps the
  * process alive from start() to close().
  */
@@ -63,30 +54,18 @@ export class FeedClient extends EventEmitter<FeedClientEvents> {
   readonly ended: Promise<SessionEnd | undefined>;
   readonly #directory = new InstrumentDirectory();
   readonly #rates = new RateMeter();
-  readonly #requests = new FeedRequests();
   #settleEnd!: (end: SessionEnd | undefined) => void;
-  #native: NativeSubscriber | undefined;
-  #counters: CounterReader | undefined;
-  #depth: DepthReader | undefined;
-  #latency: LatencyRecorder | undefined;
-  #link: ControlLink | undefined;
-  #batch = makeBatch(makeColumns(0));
-  #recovery: RecoveryClient | undefined;
-  #repairTime: LatencyRecorder | undefined;
   #state: FeedState = 'new';
   #started = false;
+  /** Where a native thread keeps the books. */
+  #native: NativeFeed | undefined;
+  #lines: LineFeed | undefined;
   #fed: FedFeed | undefined;
   #windows: WindowFeed | undefined;
   /** Packets of the gateway come; and what the books are like meanwhile. */
   #linkUp = false;
   #bookState: FeedState = 'connecting';
-  readonly #news: NativeFeedEvent[] = [];
-  /** Updates taken from the queue, since the start. */
-  #taken = 0;
-  #token: ResumeToken | undefined;
-  #session = 0n;
-  #scheduled = false;
-  #missing: SequenceRange[] | undefined;
+  readonly #changes = new Set<Changes>();
   #closing: Promise<void> | undefined;
   #warnings: string[] = [];
 
@@ -130,7 +109,7 @@ export class FeedClient extends EventEmitter<FeedClientEvents> {
   /** What is followed; undefined before start() has found it. */
   get transport(): 'multicast' | 'gateway' | undefined {
     if (this.#gatewayLink !== undefined) return 'gateway';
-    return this.#depth === undefined ? undefined : 'multicast';
+    return this.#lines === undefined ? undefined : 'multicast';
   }
 
   /** What the options ask for and this machine does not give; after start(). It runs without. */
@@ -145,70 +124,83 @@ export class FeedClient extends EventEmitter<FeedClientEvents> {
 
   /** The session that is followed; 0 before there is one. */
   get session(): bigint {
-    return this.#windows?.link.subscription.session ?? this.#readCounters().session ?? 0n;
+    return this.#windows?.link.subscription.session ?? this.#counters().session ?? 0n;
   }
 
   /** Number of the last message applied, some ms old. */
   get sequence(): bigint {
-    return this.#windows?.link.subscription.sequence ?? this.#readCounters().sequence ?? 0n;
+    return this.#windows?.link.subscription.sequence ?? this.#counters().sequence ?? 0n;
   }
 
   stats(): FeedStats {
-    const counters = this.#readCounters();
-    const figure = (name: string) => counters[name] ?? 0n;
+    const { recovery } = this.#lines ?? {};
     const link = this.#gatewayLink;
-    const windows = this.#windows?.link.figures();
-    const packets = figure('datagramsA') + figure('datagramsB') + BigInt(windows?.frames ?? 0);
-    const rates = this.#rates.update(performance.now(), [figure('messages'), packets]);
-    return {
-      session: this.session,
-      sequence: this.sequence,
-      position: figure('position'),
-      messagesPerSecond: rates[0] ?? 0,
-      packetsPerSecond: rates[1] ?? 0,
-      updatesDelivered: figure('updatesDelivered'),
-      updatesLost: figure('updatesLost'),
-      missingRanges: Number(figure('missingRanges')),
-      missingMessages: figure('missingMessages'),
-      recoveredMessages: {
-        line: figure('recoveredByLine'),
-        retransmission: figure('recoveredByRetransmission'),
-        snapshot: figure('recoveredBySnapshot'),
+    const window_frames = this.#windows?.link.figures().frames ?? 0;
+    return feedStats(
+      {
+        counters: this.#counters(),
+        session: this.session,
+        sequence: this.sequence,
+        gateway: link && { ...link.figures(), ...(this.#fed && { packets: this.#fed.packets }) },
+        messagesOver: this.#windows?.messages ?? 0n,
+        packetsOver: BigInt(window_frames),
+        recovery: recovery && { ...recovery.figures },
+        joined: this.#lines?.joined ?? false,
+        isRunning: this.#closing === undefined,
       },
-      givenUpMessages: figure('givenUpMessages'),
-      holes: Number(figure('holes')),
-      snapshots: Number(figure('snapshots')),
-      sessions: Number(figure('sessions')),
-      gateway: link && { ...link.figures(), ...(this.#fed && { packets: this.#fed.packets }) },
-      recovery: this.#recovery && { ...this.#recovery.figures },
-      digestMismatches: Number(figure('digestsMismatched')),
-      joined: this.#link?.joined ?? false,
-      counters,
-      thread: this.#closing === undefined ? threadUse(Number(figure('threadId'))) : undefined,
-    };
+      this.#rates,
+    );
   }
 
   /** What was given up of this session, oldest first; at most 65,536 ranges. */
   missing(): SequenceRange[] {
-    return this.#missing ?? missingOf(this.#native);
+    return this.#native?.missing() ?? [];
   }
 
-  /** From the publisher's send to the applied book, in ns, since start. The clocks of two machines may differ. */
+  /**
+   * In ns, since start, in mode exact from the publisher's send to the applied book, in the others from the gateway's frame
+   * to the applied window, book or print. The clocks of two machines may differ.
+   */
   latency(): Histogram {
-    if (this.#latency === undefined) throw new Error('this client was never started');
-    return this.#latency.whole();
+    return this.#recorders.latency.whole();
   }
 
   /** The same since the last call of this function. */
   latencyInterval(): Histogram {
-    if (this.#latency === undefined) throw new Error('this client was never started');
-    return this.#latency.interval();
+    return this.#recorders.latency.interval();
   }
 
-  /** From when a hole was known to when it was closed, in ns, since start: holes that the other line did not close in time. */
+  /**
+   * From when a hole was known to when it was closed, in ns, since start: holes that the other line did not close in time.
+   * None in the modes of a gateway.
+   */
   repairTime(): Histogram {
-    if (this.#repairTime === undefined) throw new Error('this client was never started');
-    return this.#repairTime.whole();
+    return this.#recorders.repairTime.whole();
+  }
+
+  /**
+   * What the gateway has counted for this subscription, and what has come of it: it is compared, and `countMismatch` tells
+   * where it differs. Rejects with Error without a gateway or a connection.
+   */
+  async counts(): Promise<FeedCounts> {
+    const link = this.#gatewayLink;
+    if (link === undefined) throw new Error('only a gateway counts what it sends');
+    const counts = await link.subscription.counts();
+    return { ...counts, received: this.#windows && link.subscription.received() };
+  }
+
+  /**
+   * What changes from now on, for `for await`: instruments whose books or windows are others, prints. A loop that is slow
+   * gets several changes as one. Ends with close(). Throws before start(), and in mode exact without delivery.updates.
+   */
+  changes(): AsyncIterableIterator<FeedChange> {
+    if (this.#windows !== undefined) return this.#windows.link.subscription.changes();
+    if (this.#native === undefined) throw new Error('this client was not started');
+    if (!this.options.delivery.updates) throw new Error('changes() needs delivery.updates in mode exact');
+    const changes = new Changes((one) => this.#changes.delete(one));
+    if (this.#closing === undefined) this.#changes.add(changes);
+    else changes.end();
+    return changes;
   }
 
   /**
@@ -216,10 +208,7 @@ export class FeedClient extends EventEmitter<FeedClientEvents> {
    * (where none are, that was applied). Undefined before the first.
    */
   resumeToken(): ResumeToken | undefined {
-    if (this.options.delivery.updates) return this.#token;
-    const applied = this.#native?.applied();
-    if (applied !== undefined && applied.sequence !== 0n) this.#token = applied;
-    return this.#token;
+    return this.#native?.resumeToken();
   }
 
   /** Those known so far, by instrument number. */
@@ -236,7 +225,7 @@ export class FeedClient extends EventEmitter<FeedClientEvents> {
   depth(key: string | number, levels?: number): Depth | undefined {
     const info = this.instrument(key);
     if (this.#windows !== undefined) return info && this.#windows.depth(info, levels);
-    return info === undefined || this.#native === undefined ? undefined : this.#depth?.read(info.instrument, levels);
+    return info && this.#native?.depth?.read(info.instrument, levels);
   }
 
   /**
@@ -245,7 +234,7 @@ export class FeedClient extends EventEmitter<FeedClientEvents> {
    */
   readDepth(instrument: number, columns: DepthColumns): boolean {
     if (this.#windows !== undefined) return this.#windows.readDepth(instrument, columns);
-    return this.#native !== undefined && this.#depth?.readInto(instrument, columns) === true;
+    return this.#native?.depth?.readInto(instrument, columns) === true;
   }
 
   /** Best bid and offer, read at once; undefined for an unknown instrument. Throws DepthBusyError. */
@@ -276,16 +265,23 @@ export class FeedClient extends EventEmitter<FeedClientEvents> {
   }
 
   /**
-   * All books, or those of one instrument, at the end of one event. Rejects when the client is not running, or does not
-   * know the instrument.
+   * All books, or those of one instrument, at the end of one event; in modes depth and bbo the levels that are held, in
+   * mode filtered the books of the chosen instruments. Rejects when the client is not running, does not know the instrument,
+   * or keeps no such books.
    */
   async snapshot({ orders = false, symbol }: { orders?: boolean; symbol?: string | number } = {}): Promise<BookExport> {
-    const native = this.#native;
-    if (this.#windows !== undefined) throw new Error(`mode ${this.options.mode} keeps no books of every order`);
-    if (native === undefined) throw new Error('this client is not running');
+    if (this.#closing !== undefined || (this.#native ?? this.#windows) === undefined)
+      throw new Error('this client is not running');
     const info = symbol === undefined ? undefined : this.instrument(symbol);
     if (symbol !== undefined && info === undefined) throw new RangeError(`instrument ${symbol} is not known`);
-    return this.#requests.send(orders, (id) => native.requestExport(id, info?.instrument ?? 0, orders));
+    if (this.#windows !== undefined) return this.#windows.snapshot(info?.instrument, orders);
+    return (this.#native as NativeFeed).snapshot(info?.instrument ?? 0, orders);
+  }
+
+  get #recorders() {
+    const recorders = this.#windows ?? this.#native;
+    if (recorders === undefined) throw new Error('this client was never started');
+    return recorders;
   }
 
   get #gatewayLink(): GatewayLink | undefined {
@@ -324,41 +320,52 @@ export class FeedClient extends EventEmitter<FeedClientEvents> {
       this.#checkOpen();
     }
     if (this.session !== 0n) return true;
-    const link = this.#link;
-    this.#recovery?.close();
-    this.#native?.close();
-    this.#recovery = undefined;
+    const lines = this.#lines;
     this.#native = undefined;
-    this.#depth = undefined;
-    this.#link = undefined;
-    this.#news.length = 0;
-    await link?.close();
+    this.#lines = undefined;
+    await lines?.close();
     this.#checkOpen();
     return false;
   }
 
   #startLines(options: SubscribeOptions): void {
     const native = this.#startNative(nativeSubscriberOptions(options));
-    this.#prepareHost();
-    this.#openLink(options);
-    this.#openRecovery(native, options);
+    this.#lines = new LineFeed(native, options, (reason) => this.emit('resumeFailed', reason));
+    this.#warnings = this.#lines.warnings(this.options);
     this.#changeState('connecting');
   }
 
-  #startNative(options: NativeSubscriberOptions): NativeSubscriber {
-    const { delivery, limits } = this.options;
-    const columns = makeColumns(delivery.updates ? batchRows(delivery.capacity) : 0);
-    this.#batch = makeBatch(columns);
-    const native = new addon.Subscriber({ ...options, ...(this.probe && { probe: this.probe }) }, columns, () =>
-      this.#wake(),
-    );
-    this.#native = native;
-    this.#counters = new CounterReader(addon.subscriberCounterNames, (out) => native.counters(out));
-    this.#depth = new DepthReader(native.depth.bind(native), limits.depthLevels);
-    this.#latency = new LatencyRecorder(addon.latencyBucketValues, (out) => native.latency(out));
-    this.#repairTime = new LatencyRecorder(addon.latencyBucketValues, (out) => native.repairTime(out));
-    native.start();
-    return native;
+  #startNative(options: NativeSubscriberOptions): NativeFeed {
+    const host: NativeFeedHost = {
+      emit: (name, ...values) => {
+        this.emit(name, ...(values as never));
+        if (this.#changes.size > 0) this.#noteChanges(name, values);
+      },
+      onState: (state) => {
+        this.#bookState = state;
+        this.#judge();
+      },
+      onEnd: (end) => this.#settleEnd(end),
+      look: () => {
+        this.#lines?.recovery?.look();
+        this.#fed?.look();
+      },
+    };
+    this.#native = new NativeFeed(this.options, options, this.#directory, host, this.probe);
+    return this.#native;
+  }
+
+  // For whoever iterates over changes in mode exact.
+  #noteChanges<Name extends keyof FeedClientEvents>(name: Name, values: FeedClientEvents[Name]): void {
+    if (name === 'updates') {
+      const [{ count, instrument, sequence }] = values as FeedClientEvents['updates'];
+      const changed = new Set(instrument.subarray(0, count));
+      for (const changes of this.#changes) changes.note(changed, sequence[count - 1] ?? 0n);
+    } else if (name === 'snapshot') {
+      const [{ sequence }] = values as FeedClientEvents['snapshot'];
+      const all = this.instruments().map(({ instrument }) => instrument);
+      for (const changes of this.#changes) changes.note(all, sequence);
+    }
   }
 
   async #startGateway(url: string): Promise<void> {
@@ -387,7 +394,7 @@ export class FeedClient extends EventEmitter<FeedClientEvents> {
   }
 
   #feedBooks(options: GatewayLinkOptions): GatewayLink {
-    const native = this.#startNative(fedSubscriberOptions(this.options));
+    const { native } = this.#startNative(fedSubscriberOptions(this.options));
     this.#fed = new FedFeed(native, options, (up) => {
       this.#linkUp = up;
       this.#judge();
@@ -399,8 +406,6 @@ export class FeedClient extends EventEmitter<FeedClientEvents> {
 
   #followWindows(options: GatewayLinkOptions): GatewayLink {
     this.#windows = new WindowFeed(options, this.#directory);
-    this.#latency = new LatencyRecorder(addon.latencyBucketValues, nothing);
-    this.#repairTime = new LatencyRecorder(addon.latencyBucketValues, nothing);
     const { link } = this.#windows;
     const { client } = link;
     client.on('subscriptionState', (state) => this.#changeState(state));
@@ -409,6 +414,7 @@ export class FeedClient extends EventEmitter<FeedClientEvents> {
     client.on('snapshotRefused', (reason) => this.emit('snapshotRefused', reason));
     client.on('digestMismatch', (sequence) => this.emit('digestMismatch', sequence));
     client.on('definitions', () => this.emit('definitions', this.#directory.all()));
+    client.on('countMismatch', (fault) => this.emit('countMismatch', fault));
     client.on('depth', (instruments) => this.emit('depth', instruments));
     client.on('prints', (prints) => this.emit('prints', prints));
     return link;
@@ -418,51 +424,11 @@ export class FeedClient extends EventEmitter<FeedClientEvents> {
   #judge(): void {
     if (this.#closing !== undefined) return;
     if (this.#fed === undefined || this.#linkUp || this.#bookState === 'ended') this.#changeState(this.#bookState);
-    else this.#changeState(this.#session === 0n ? 'connecting' : 'recovering');
+    else this.#changeState((this.#native?.session ?? 0n) === 0n ? 'connecting' : 'recovering');
   }
 
-  #prepareHost(): void {
-    const { receiveBufferBytes, profile } = this.options;
-    const host = thisHost();
-    this.#warnings = hostWarnings(this.options, host);
-    const counters = this.#readCounters();
-    this.#warnings.push(...lockWarnings(Number(counters.lockError ?? 0n), host));
-    const granted = [Number(counters.receiveBufferA ?? 0n), Number(counters.receiveBufferB ?? 0n)];
-    const pollRefused = counters.busyPollRefused === 1n;
-    if (profile !== undefined || pollRefused)
-      this.#warnings.push(...receiverWarnings(receiveBufferBytes, granted, pollRefused));
-  }
-
-  #readCounters(): Record<string, bigint> {
-    return this.#counters?.read() ?? {};
-  }
-
-  #openLink({ control, lineA, lineB }: SubscribeOptions): void {
-    if (control === null) return;
-    const lines: ('A' | 'B')[] = [];
-    if (lineA !== null) lines.push('A');
-    if (lineB !== null) lines.push('B');
-    this.#link = new ControlLink({ url: control, lines, receiving: () => this.session !== 0n });
-    this.#link.start();
-  }
-
-  #openRecovery(native: NativeSubscriber, options: SubscribeOptions): void {
-    const { recovery, resume, channel } = options;
-    const url = recoveryUrl(options);
-    if (url === undefined) {
-      if (resume !== null) setImmediate(() => this.emit('resumeFailed', 'recovery is not used'));
-      return;
-    }
-    this.#recovery = new RecoveryClient(native, {
-      ...recovery,
-      channel,
-      url,
-      hasSnapshotLine: recovery.snapshotLine !== null,
-      resume,
-      random: Math.random,
-      onResumeFailed: (reason) => this.emit('resumeFailed', reason),
-    });
-    this.#recovery.start();
+  #counters(): Record<string, bigint> {
+    return this.#native?.counters() ?? {};
   }
 
   #changeState(state: FeedState): void {
@@ -473,147 +439,13 @@ export class FeedClient extends EventEmitter<FeedClientEvents> {
   }
 
   async #shutDown(): Promise<void> {
-    const native = this.#native;
-    this.resumeToken();
-    this.#recovery?.close();
     this.#gatewayLink?.close();
     this.#fed?.close();
-    // Figures stay readable as they are now.
-    this.#missing = missingOf(native);
-    this.#readCounters();
-    this.#latency?.read();
-    this.#repairTime?.read();
-    this.#native = undefined;
-    native?.close();
-    this.#news.length = 0;
-    this.#requests.close();
+    const left = this.#lines?.close();
+    this.#native?.close();
+    for (const changes of [...this.#changes]) changes.end();
     this.#settleEnd(undefined);
     this.#changeState('closed');
-    await this.#link?.close();
+    await left;
   }
-
-  // Called for every wake-up of the native thread: one look covers all that came before it.
-  #wake(): void {
-    if (this.#scheduled || this.#native === undefined) return;
-    this.#scheduled = true;
-    setImmediate(() => this.#drain());
-  }
-
-  #drain(): void {
-    this.#scheduled = false;
-    try {
-      const news = this.#native?.drainEvents() ?? [];
-      for (const event of news) this.#news.push(event);
-      this.#deliverNews();
-      // The rest of what came before drainEvents().
-      this.#deliverUpdates(Number.POSITIVE_INFINITY);
-    } finally {
-      // A listener has thrown: the rest comes in a turn of its own.
-      if (this.#news.length > 0) this.#wake();
-    }
-  }
-
-  // Each event in its place between the updates.
-  #deliverNews(): void {
-    let taken = 0;
-    let look = false;
-    try {
-      while (taken < this.#news.length && this.#native !== undefined) {
-        const event = this.#news[taken] as NativeFeedEvent;
-        this.#deliverUpdates(event.updatesBefore);
-        taken++;
-        // All definitions are fetched at once.
-        if (event.type === 'definitions' && this.#news[taken]?.type === 'definitions') continue;
-        look = true;
-        this.#deliver(event);
-      }
-    } finally {
-      this.#news.splice(0, taken);
-      if (look) {
-        this.#recovery?.look();
-        this.#fed?.look();
-      }
-    }
-  }
-
-  // Up to so many since the start.
-  #deliverUpdates(end: number): void {
-    while (this.#taken < end) {
-      const count = this.#native?.drainUpdates(end - this.#taken) ?? 0;
-      if (count === 0) return;
-      this.#taken += count;
-      this.#batch.count = count;
-      const { sequence, digest } = this.#batch;
-      const token = { session: this.#session, sequence: sequence[count - 1] ?? 0n, digest: digest[count - 1] ?? 0n };
-      this.emit('updates', this.#batch);
-      this.#token = token;
-    }
-  }
-
-  #deliver(event: NativeFeedEvent): void {
-    switch (event.type) {
-      case 'session':
-        this.#session = event.session;
-        this.emit('session', event.session);
-        break;
-      case 'state':
-        this.#bookState = event.state;
-        this.#judge();
-        break;
-      case 'definitions':
-        this.#directory.replace(this.#native?.definitions() ?? []);
-        this.emit('definitions', this.#directory.all());
-        break;
-      case 'missing':
-        this.emit('missing', { first: event.first, last: event.last });
-        break;
-      case 'recovered':
-        this.emit('recovered', { first: event.first, last: event.last }, event.way);
-        break;
-      case 'givenUp':
-        this.emit('givenUp', { first: event.first, last: event.last });
-        break;
-      case 'snapshot':
-        this.#deliverSnapshot(event.sequence, event.generation);
-        break;
-      case 'snapshotRefused':
-        this.#recovery?.snapshotRefused();
-        this.emit('snapshotRefused', event.reason);
-        break;
-      case 'resumed':
-        this.#recovery?.resumed(event.equal);
-        if (event.equal) this.emit('resumed', event.sequence);
-        break;
-      case 'digestMismatch':
-        this.emit('digestMismatch', event.sequence);
-        break;
-      case 'overrun':
-        this.emit('overrun', event.lost);
-        break;
-      case 'export':
-        if (!this.#requests.settle(event.id, event.result))
-          this.emit('export', new BookExport(event.result, this.options.exportOrders));
-        break;
-      case 'endOfSession': {
-        const { session, sequence, position } = event;
-        this.#settleEnd({ session, sequence, position });
-        this.emit('endOfSession', { session, sequence, position });
-        break;
-      }
-    }
-  }
-
-  #deliverSnapshot(sequence: bigint, generation: bigint): void {
-    const reason = this.#recovery?.snapshotReason ?? 'behind';
-    this.#recovery?.snapshotTaken();
-    this.emit('snapshot', { sequence, generation, reason });
-  }
-}
-
-function missingOf(native: NativeSubscriber | undefined): SequenceRange[] {
-  const flat = native?.missing() ?? new BigUint64Array(0);
-  const ranges: SequenceRange[] = [];
-  for (let index = 0; index + 1 < flat.length; index += 2)
-    ranges.push({ first: flat[index] ?? 0n, last: flat[index + 1] ?? 0n });
-  return ranges;
 }

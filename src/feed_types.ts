@@ -3,7 +3,9 @@ import type { BookExport } from './book_export.js';
 import type { InstrumentInfo, SequenceRange } from './book_types.js';
 import type { GatewayError } from './browser/gateway_error.js';
 import type { Print } from './browser/prints.js';
+import type { GatewayCounts } from './browser/protocol.js';
 import type { SessionFigures } from './browser/session_state.js';
+import type { ReceivedCounts } from './browser/subscription.js';
 import type { ThreadUse } from './host.js';
 import type { NativeFeedStateName, RepairWay } from './native.js';
 import type { RecoveryFigures } from './recovery/client.js';
@@ -73,6 +75,12 @@ export interface FeedStats {
   thread: ThreadUse | undefined;
 }
 
+/** Of a gateway's subscription, since it was granted last; docs/gateway.md, "Counted, never silent". */
+export interface FeedCounts extends GatewayCounts {
+  /** As counted here; undefined in mode exact, whose messages the native thread counts. */
+  received: ReceivedCounts | undefined;
+}
+
 export interface FeedClientEvents {
   /** Only with delivery.updates. The batch is valid until the listener returns. */
   updates: [batch: UpdateBatch];
@@ -107,6 +115,8 @@ export interface FeedClientEvents {
   prints: [prints: readonly Print[]];
   /** This client was too slow for the gateway: `resnapshot`. */
   slow: [did: 'conflated' | 'resnapshot'];
+  /** What the gateway has counted, as counts() asked, is not what came. */
+  countMismatch: [fault: string];
   /** The gateway ends; the client comes back by itself, where it was told to. */
   goodbye: [reason: string, reconnectMs: number];
   /**

@@ -12,6 +12,7 @@ export type {
   SideName,
   StatusName,
 } from './book_types.js';
+export type { FeedChange } from './browser/changes.js';
 export { GatewayError } from './browser/gateway_error.js';
 export type { Print } from './browser/prints.js';
 export type { ChangeOptions } from './browser/protocol.js';
@@ -41,6 +42,7 @@ export { FeedBook } from './feed_book.js';
 export {
   FeedClient,
   type FeedClientEvents,
+  type FeedCounts,
   type FeedState,
   type FeedStats,
   type GatewayFigures,

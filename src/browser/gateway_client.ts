@@ -2,6 +2,7 @@
 import type { SequenceRange } from '../book_types.js';
 import { Emitter } from './emitter.js';
 import { GatewayError } from './gateway_error.js';
+import { WallClock } from './latency.js';
 import type { Print } from './prints.js';
 import type { GatewayInstrument, GatewayWelcome, SubscribeOptions } from './protocol.js';
 import {
@@ -111,8 +112,13 @@ export class GatewayClient extends Emitter<GatewayClientEvents> {
     const open = webSocket ?? (globalThis as unknown as { WebSocket?: new (url: string) => SocketLike }).WebSocket;
     if (open === undefined) throw new Error('there is no WebSocket here: give one as options.webSocket');
     this.#open = open;
+    const clock = new WallClock();
     this.#session = new SessionState(
-      { ...defaults, ...more, url, token, client, limits: { ...limits_default, ...limits }, random: Math.random },
+      {
+        ...{ ...defaults, ...more, url, token, client, limits: { ...limits_default, ...limits } },
+        random: Math.random,
+        wallMs: () => clock.now(),
+      },
       this.#host(),
       parts,
     );
@@ -130,6 +136,7 @@ export class GatewayClient extends Emitter<GatewayClientEvents> {
     if (this.#state === 'closed') return;
     this.#do(this.#session.stop(performance.now()));
     clearTimeout(this.#timer);
+    for (const subscription of this.#subscriptions.values()) subscription.end();
     this.#changeState('closed');
   }
 
@@ -171,6 +178,7 @@ export class GatewayClient extends Emitter<GatewayClientEvents> {
 
   #remove(stream: Stream): void {
     this.#session.forget(stream);
+    this.#subscriptions.get(stream)?.end();
     this.#subscriptions.delete(stream);
     this.#judge();
   }
@@ -256,13 +264,29 @@ export class GatewayClient extends Emitter<GatewayClientEvents> {
     return {
       onState: (stream, state, previous) => of(stream, (one) => this.emit('subscriptionState', state, previous, one)),
       onSession: (stream, session) => of(stream, (one) => this.emit('session', session, one)),
-      onSnapshot: (stream, sequence) => of(stream, (one) => this.emit('snapshot', { sequence: BigInt(sequence) }, one)),
+      onSnapshot: (stream, sequence) =>
+        of(stream, (one) => {
+          one.note(one.instruments().map(({ instrument }) => instrument));
+          this.emit('snapshot', { sequence: BigInt(sequence) }, one);
+        }),
       onSnapshotRefused: (stream, reason) => of(stream, (one) => this.emit('snapshotRefused', reason, one)),
       onMismatch: (stream, sequence) => of(stream, (one) => this.emit('digestMismatch', BigInt(sequence), one)),
-      onDepth: (stream, instruments) => of(stream, (one) => this.emit('depth', instruments, one)),
-      onPrints: (stream, prints) => of(stream, (one) => this.emit('prints', prints, one)),
+      onDepth: (stream, instruments) =>
+        of(stream, (one) => {
+          one.note(instruments);
+          this.emit('depth', instruments, one);
+        }),
+      onPrints: (stream, prints) =>
+        of(stream, (one) => {
+          one.notePrints(prints);
+          this.emit('prints', prints, one);
+        }),
       onUpdates: (stream, first, last) =>
-        of(stream, (one) => this.emit('updates', { first: BigInt(first), last: BigInt(last) }, one)),
+        of(stream, (one) => {
+          one.note(stream.changed);
+          stream.changed.clear();
+          this.emit('updates', { first: BigInt(first), last: BigInt(last) }, one);
+        }),
       onCountMismatch: (stream, fault) => of(stream, (one) => this.emit('countMismatch', fault, one)),
       onDefinitions: (_, stream) => of(stream, (one) => this.emit('definitions', one.instruments(), one)),
       onSlow: (stream, did) => of(stream, (one) => this.emit('slow', did, one)),

@@ -10,6 +10,7 @@ export type {
   StatusName,
 } from '../book_types.js';
 export { formatDecimal, parseDecimal } from '../decimal.js';
+export type { FeedChange } from './changes.js';
 export {
   GatewayClient,
   type GatewayClientEvents,
@@ -18,6 +19,7 @@ export {
   type SocketLike,
 } from './gateway_client.js';
 export { GatewayError } from './gateway_error.js';
+export type { LatencyFigures } from './latency.js';
 export type { Print } from './prints.js';
 export type {
   ChangeOptions,
@@ -31,4 +33,4 @@ export type {
 } from './protocol.js';
 export type { SessionFigures } from './session_state.js';
 export type { StreamLimits, StreamState } from './stream.js';
-export { Subscription } from './subscription.js';
+export { type ReceivedCounts, Subscription } from './subscription.js';

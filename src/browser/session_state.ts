@@ -30,12 +30,14 @@ export interface SessionOptions {
   limits: StreamLimits;
   /** 0 … 1. */
   random: () => number;
+  /** The time of day, ms. */
+  wallMs: () => number;
 }
 
 export type Action = { do: 'connect'; url: string } | { do: 'disconnect'; code: number } | { do: 'send'; text: string };
 
 /** What the client is told besides what the streams tell. */
-export interface SessionHost extends Omit<StreamHost, 'send' | 'wantAnew' | 'limits'> {
+export interface SessionHost extends Omit<StreamHost, 'send' | 'wantAnew' | 'limits' | 'wallMs'> {
   onLink(connected: boolean): void;
   onWelcome(welcome: GatewayWelcome): void;
   onError(error: GatewayError, stream: Stream | undefined): void;
@@ -146,6 +148,7 @@ export class SessionState {
     const stream = make(this.#nextId(), options, {
       ...this.#host,
       limits: this.#options.limits,
+      wallMs: this.#options.wallMs,
       send: (message) => {
         this.#send(message);
         return this.#now;

@@ -6,6 +6,7 @@ import { DepthWindow } from './depth_window.js';
 import { depth_entry_bytes, type FrameReader, frame_payloads } from './frame_reader.js';
 import type { GatewayError } from './gateway_error.js';
 import { bigintOf } from './int64.js';
+import { LatencyBuckets } from './latency.js';
 import { instrument_digest_bytes } from './messages.js';
 import { applyFiltered, applyPacket, learnPacket, sequenceAt } from './packet_applier.js';
 import type { PacketReader } from './packet_reader.js';
@@ -41,6 +42,8 @@ export type AnewReason = 'digest' | 'gap' | 'snapshot_refused' | 'window';
 
 export interface StreamHost {
   readonly limits: StreamLimits;
+  /** The time of day, ms. */
+  wallMs(): number;
   /** Returns the time in ms. */
   send(message: ClientMessage): number;
   /** The stream wants to begin anew; askAnew() is to be called, at once or later. */
@@ -78,6 +81,11 @@ export class Stream {
   /** `depth` and `bbo`, by instrument. */
   readonly windows = new Map<number, DepthWindow>();
   counts = new StreamCounts();
+  /** From the sender's time in frames and live packets to here. */
+  readonly latency = new LatencyBuckets();
+  /** Instruments whose books changed with the messages of the last onUpdates(); kept while somebody listens. */
+  readonly changed = new Set<number>();
+  isWatched = false;
   /** askAnew() was called, and nothing answers it yet. */
   anewAsked = false;
 
@@ -262,6 +270,7 @@ export class Stream {
     const replica = this.replica as Replica;
     if (packet.count > 0) {
       this.#applyExact(packet, replica);
+      this.latency.record(this.host.wallMs() - (packet.sendTimeHigh * 2 ** 32 + packet.sendTimeLow) / 1e6);
       return;
     }
     learnPacket(packet, replica);
@@ -277,6 +286,7 @@ export class Stream {
   onFrame(frame: FrameReader): void {
     if (!this.#granted || !this.#ofSession(frame)) return;
     this.sendTimeMs = frame.sendTimeMs;
+    this.latency.record(this.host.wallMs() - frame.sendTimeMs);
     if (frame.payload === frame_payloads.snapshot && this.isPackets) this.#takeMark(frame);
     else if (frame.payload === frame_payloads.digests && this.options.mode === 'filtered') this.#takeDigests(frame);
     else if (frame.payload === frame_payloads.depth && this.isDepth) this.#applyDepth(frame);
@@ -311,7 +321,11 @@ export class Stream {
     this.#awaited.clear();
     if (this.isPackets) {
       this.windows.clear();
-      this.replica ??= new Replica(this.host.limits);
+      this.replica ??= new Replica(this.host.limits, {
+        onBook: ({ instrument }) => {
+          if (this.isWatched) this.changed.add(instrument);
+        },
+      });
       this.#collect();
       return;
     }

@@ -9,8 +9,11 @@ import {
   type SideName,
   statusName,
 } from '../book_types.js';
+import { Changes, type FeedChange } from './changes.js';
 import type { GatewayError } from './gateway_error.js';
 import { signedBigintOf } from './int64.js';
+import type { LatencyBuckets, LatencyFigures } from './latency.js';
+import type { Print } from './prints.js';
 import type { ChangeOptions, GatewayCounts, GatewayInstrument, SubscribeOptions } from './protocol.js';
 import type { Stream, StreamState } from './stream.js';
 
@@ -21,10 +24,20 @@ export interface SubscriptionLink {
   remove(stream: Stream): void;
 }
 
+/** Messages by what became of them. `comparable`: false where a session ended in between, of which only the gateway knows all. */
+export interface ReceivedCounts {
+  sent: number;
+  conflated: number;
+  refused: number;
+  comparable: boolean;
+}
+
 /** Made by GatewayClient.subscribe(). Books and windows are read as they stand after the last message that came. */
 export class Subscription {
   readonly #stream: Stream;
   readonly #link: SubscriptionLink;
+  readonly #changes = new Set<Changes>();
+  #ended = false;
 
   constructor(stream: Stream, link: SubscriptionLink) {
     this.#stream = stream;
@@ -144,6 +157,63 @@ export class Subscription {
   /** What a replica counts; undefined where no books are kept. */
   counters() {
     return this.#stream.replica?.counters;
+  }
+
+  /** Of one book; undefined for an unknown instrument, and where no books are kept. */
+  instrumentDigest(key: number | string): bigint | undefined {
+    const number = this.#number(key);
+    return number === undefined ? undefined : this.#stream.replica?.book.instrumentDigest(number);
+  }
+
+  /**
+   * What changes from now on, for `for await`: instruments whose books or windows are others, prints. A loop that is slow
+   * gets several changes as one, and of prints the last 65,536. Ends with unsubscribe() and close(), not with a connection.
+   */
+  changes(): AsyncIterableIterator<FeedChange> {
+    const changes = new Changes((one) => {
+      this.#changes.delete(one);
+      this.#stream.isWatched = this.#changes.size > 0;
+    });
+    if (this.#ended) changes.end();
+    else this.#changes.add(changes);
+    this.#stream.isWatched = this.#changes.size > 0;
+    return changes;
+  }
+
+  /**
+   * From the gateway's clock when it made a frame (of `exact`: the publisher's when it sent the packet) to its application
+   * here, by this machine's clock; since the beginning. As right as the two clocks agree.
+   */
+  latency(): LatencyFigures {
+    return this.#stream.latency.figures();
+  }
+
+  /** The same in buckets. */
+  get latencyBuckets(): LatencyBuckets {
+    return this.#stream.latency;
+  }
+
+  /** What has come since it was granted last, counted as the gateway counts it; compared by counts(). */
+  received(): ReceivedCounts {
+    const { sent, conflated, refused, comparable } = this.#stream.counts;
+    return { sent, conflated, refused, comparable };
+  }
+
+  /** Of the client: something is new. */
+  note(instruments: Iterable<number>): void {
+    if (this.#changes.size === 0) return;
+    const all = [...instruments];
+    for (const changes of this.#changes) changes.note(all, this.sequence);
+  }
+
+  notePrints(prints: readonly Print[]): void {
+    for (const changes of this.#changes) changes.notePrints(prints, this.sequence);
+  }
+
+  /** Of the client: it is over. */
+  end(): void {
+    this.#ended = true;
+    for (const changes of [...this.#changes]) changes.end();
   }
 
   /** Rejects with GatewayError; with Error where the connection is lost meanwhile. */

@@ -1,10 +1,14 @@
 /** The other modes of a gateway: windows, prints, and books of chosen instruments, kept in JavaScript. */
+import type { BookExport } from '../book_export.js';
 import type { Bbo, Depth, InstrumentInfo } from '../book_types.js';
+import { latency_values } from '../browser/latency.js';
 import type { ChangeOptions, GatewayInstrument } from '../browser/protocol.js';
 import type { DepthColumns } from '../depth_columns.js';
 import type { InstrumentDirectory } from '../instruments.js';
+import { LatencyRecorder } from '../latency.js';
 import { depth_header_words } from '../native.js';
 import { GatewayLink, type GatewayLinkOptions } from './gateway_link.js';
+import { exportOf } from './subscription_export.js';
 
 const exact_max = BigInt(Number.MAX_SAFE_INTEGER);
 const status_numbers = { unknown: 0, trading: 1, halted: 2, paused: 3, quotation_only: 4, delisted: 5 } as const;
@@ -12,13 +16,40 @@ const status_numbers = { unknown: 0, trading: 1, halted: 2, paused: 3, quotation
 /** Threads: one. Everything is read as it stands after the last frame. */
 export class WindowFeed {
   readonly link: GatewayLink;
+  readonly latency: LatencyRecorder;
+  /** There are no holes here: a gateway closes them, or covers them. */
+  readonly repairTime = new LatencyRecorder(new BigUint64Array(0), () => {});
   readonly #directory: InstrumentDirectory;
   #known: readonly GatewayInstrument[] = [];
 
   constructor(options: GatewayLinkOptions, directory: InstrumentDirectory) {
     this.link = new GatewayLink(options);
     this.#directory = directory;
+    const { counts } = this.link.subscription.latencyBuckets;
+    this.latency = new LatencyRecorder(BigUint64Array.from(latency_values, BigInt), (out) => {
+      for (const [bucket, count] of counts.entries()) out[bucket] = BigInt(count);
+    });
     this.link.client.on('definitions', (instruments) => this.#define(instruments));
+  }
+
+  /** Messages that came, those that a window covers among them; since it was granted last. */
+  get messages(): bigint {
+    const { sent, conflated } = this.link.subscription.received();
+    return BigInt(sent + conflated);
+  }
+
+  /** `instrument` undefined: all. Rejects where such books are not kept. */
+  async snapshot(instrument: number | undefined, orders: boolean): Promise<BookExport> {
+    const { subscription } = this.link;
+    const { mode } = subscription.options;
+    if (mode === 'trades') throw new Error('mode trades keeps no books');
+    if (orders && mode !== 'filtered') throw new Error(`mode ${mode} keeps no books of every order`);
+    const all = subscription.instruments();
+    return exportOf(
+      subscription,
+      instrument === undefined ? all : all.filter((one) => one.instrument === instrument),
+      orders,
+    );
   }
 
   change(change: ChangeOptions): Promise<void> {

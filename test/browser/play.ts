@@ -59,6 +59,7 @@ export class Play {
         backoffMsMax: 1_000,
         limits: { orders: 1_000, instruments: 100, snapshotBytes: 1 << 20 },
         random: () => 1,
+        wallMs: () => this.now,
       },
       host,
     );

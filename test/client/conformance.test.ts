@@ -118,7 +118,7 @@ t.test('everyModeReadsAsTheDistributorsBooks', async (t) => {
   t.ok(depth.readDepth(1, columns));
   t.equal(columns.bidPrice[0], Number(distributor.depth(1, 1)?.bids[0]?.price));
   t.ok(columns.exact);
-  await t.rejects(depth.snapshot(), /mode depth keeps no books of every order/);
+  await t.rejects(depth.snapshot({ orders: true }), /mode depth keeps no books of every order/);
   await depth.change({ levels: 2 });
   await until('two levels', () => depth.depth(1)?.bids.length === 2);
 });
