@@ -894,9 +894,19 @@ export interface NativeGateway {
   counts(client: number, subscription: number): NativeGatewayCounts | undefined;
   /**
    * The client's next binary frame into `out` (at least 20,480 bytes); its length, plus 2^32 where there is more, plus
-   * 2^33 where takeSlow() has something to tell.
+   * 2^33 where takeSlow() has something to tell, plus 2^34 where joinedGroup() has. `share`: a group may carry it from
+   * behind this frame on. One that is in a group leaves it.
    */
-  compose(client: number, out: Uint8Array, flush: boolean): number;
+  compose(client: number, out: Uint8Array, flush: boolean, share: boolean): number;
+  /** The group that the client of the last compose() has joined with it; 0: none. */
+  joinedGroup(): number;
+  /**
+   * The next binary frame of every member into `out` (at least 20,480 bytes); its length, plus 2^32 where there is
+   * more, plus 2^34 where the group has ended behind this frame: its members go on by themselves.
+   */
+  composeGroup(group: number, out: Uint8Array): number;
+  /** The client goes on by itself from where its group stands. Does nothing where it is in none. */
+  leaveGroup(client: number): void;
   /** For a client that cannot be sent anything now: whether a policy acted; takeSlow() tells. */
   check(client: number): boolean;
   /** What slow consumers' policies did in the compose() or check() before. */

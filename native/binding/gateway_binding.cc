@@ -18,9 +18,23 @@ namespace {
 constexpr std::size_t room_min = 4'096;
 // compose() may go beyond its room by a datagram and the overhead of a frame.
 constexpr std::size_t room_slack = 16'384;
-// Added to the length: there is more; takeSlow() has something to tell.
+// Added to the length: there is more; takeSlow() has something to tell; joinedGroup() does, or the group has ended.
 constexpr double more_flag = 4'294'967'296.0;
 constexpr double slow_flag = 2 * more_flag;
+constexpr double group_flag = 4 * more_flag;
+
+// Copies the frame to `out`.
+std::size_t put(std::span<const std::uint8_t> bytes, Napi::Uint8Array& out) {
+  if (bytes.size() > out.ByteLength()) throw std::length_error("a frame is longer than its room");
+  if (!bytes.empty()) std::memcpy(out.Data(), bytes.data(), bytes.size());
+  return bytes.size();
+}
+
+Napi::Uint8Array room_of(Napi::Env env, const Napi::Value& value) {
+  auto out = typed_array<Napi::Uint8Array>(env, value, napi_uint8_array, "out");
+  if (out.ByteLength() < room_min + room_slack) throw_type(env, "out is too small");
+  return out;
+}
 
 template <typename T>
 T argument(Napi::Env env, const Napi::Value& value, const char* name) {
@@ -87,7 +101,10 @@ Napi::Function GatewayBinding::define(Napi::Env env) {
        InstanceMethod<&GatewayBinding::close_client>("closeClient"),
        InstanceMethod<&GatewayBinding::subscribe>("subscribe"), InstanceMethod<&GatewayBinding::change>("change"),
        InstanceMethod<&GatewayBinding::unsubscribe>("unsubscribe"), InstanceMethod<&GatewayBinding::counts>("counts"),
-       InstanceMethod<&GatewayBinding::compose>("compose"), InstanceMethod<&GatewayBinding::check>("check"),
+       InstanceMethod<&GatewayBinding::compose>("compose"),
+       InstanceMethod<&GatewayBinding::joined_group>("joinedGroup"),
+       InstanceMethod<&GatewayBinding::compose_group>("composeGroup"),
+       InstanceMethod<&GatewayBinding::leave_group>("leaveGroup"), InstanceMethod<&GatewayBinding::check>("check"),
        InstanceMethod<&GatewayBinding::take_slow>("takeSlow"), InstanceMethod<&GatewayBinding::counters>("counters"),
        InstanceMethod<&GatewayBinding::close>("close")});
 }
@@ -221,21 +238,49 @@ Napi::Value GatewayBinding::counts(const Napi::CallbackInfo& info) {
   });
 }
 
-// compose(client, out, flush) -> bytes written to `out`, plus 2^32 where there is more, plus 2^33 for takeSlow()
+// compose(client, out, flush, share) -> bytes written to `out`, plus 2^32 where there is more, plus 2^33 for
+// takeSlow(), plus 2^34 for joinedGroup()
 Napi::Value GatewayBinding::compose(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   return guard(env, [&] {
     const auto client = argument<std::uint32_t>(env, info[0], "client");
-    auto out = typed_array<Napi::Uint8Array>(env, info[1], napi_uint8_array, "out");
-    if (out.ByteLength() < room_min + room_slack) throw_type(env, "out is too small");
-    const run::GatewayFrame frame =
-        hub(env).compose(client, out.ByteLength() - room_slack, io::monotonic_ns(), io::realtime_ns(),
-                         info[2].IsBoolean() && info[2].As<Napi::Boolean>());
-    if (frame.bytes.size() > out.ByteLength()) throw std::length_error("a frame is longer than its room");
-    if (!frame.bytes.empty()) std::memcpy(out.Data(), frame.bytes.data(), frame.bytes.size());
+    auto out = room_of(env, info[1]);
+    const auto is_true = [](const Napi::Value& value) { return value.IsBoolean() && value.As<Napi::Boolean>(); };
+    const run::GatewayFrame frame = hub(env).compose(client, out.ByteLength() - room_slack, io::monotonic_ns(),
+                                                     io::realtime_ns(), is_true(info[2]), is_true(info[3]));
+    const std::size_t bytes = put(frame.bytes, out);
     slow_.insert(slow_.end(), frame.slow.begin(), frame.slow.end());
-    return Napi::Number::New(
-        env, static_cast<double>(frame.bytes.size()) + (frame.more ? more_flag : 0) + (slow_.empty() ? 0 : slow_flag));
+    group_ = frame.group;
+    return Napi::Number::New(env, static_cast<double>(bytes) + (frame.more ? more_flag : 0) +
+                                      (slow_.empty() ? 0 : slow_flag) + (group_ == 0 ? 0 : group_flag));
+  });
+}
+
+// joinedGroup() -> the group that the client of the last compose() is in since then; 0: none
+Napi::Value GatewayBinding::joined_group(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), group_);
+}
+
+// composeGroup(group, out) -> bytes written to `out`, plus 2^32 where there is more, plus 2^34 where the group has
+// ended
+Napi::Value GatewayBinding::compose_group(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  return guard(env, [&] {
+    const auto group = argument<std::uint32_t>(env, info[0], "group");
+    auto out = room_of(env, info[1]);
+    const run::GatewayFrame frame =
+        hub(env).compose_group(group, out.ByteLength() - room_slack, io::monotonic_ns(), io::realtime_ns());
+    return Napi::Number::New(env, static_cast<double>(put(frame.bytes, out)) + (frame.more ? more_flag : 0) +
+                                      (frame.ended ? group_flag : 0));
+  });
+}
+
+// leaveGroup(client)
+Napi::Value GatewayBinding::leave_group(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  return guard(env, [&] {
+    hub(env).leave_group(argument<std::uint32_t>(env, info[0], "client"));
+    return env.Undefined();
   });
 }
 

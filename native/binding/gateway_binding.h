@@ -32,6 +32,9 @@ class GatewayBinding final : public Napi::ObjectWrap<GatewayBinding> {
   Napi::Value unsubscribe(const Napi::CallbackInfo& info);
   Napi::Value counts(const Napi::CallbackInfo& info);
   Napi::Value compose(const Napi::CallbackInfo& info);
+  Napi::Value joined_group(const Napi::CallbackInfo& info);
+  Napi::Value compose_group(const Napi::CallbackInfo& info);
+  Napi::Value leave_group(const Napi::CallbackInfo& info);
   Napi::Value check(const Napi::CallbackInfo& info);
   Napi::Value take_slow(const Napi::CallbackInfo& info);
   Napi::Value counters(const Napi::CallbackInfo& info);
@@ -42,6 +45,7 @@ class GatewayBinding final : public Napi::ObjectWrap<GatewayBinding> {
   std::shared_ptr<run::Publisher> publisher_;  // its ring, where it is one of this process
   std::unique_ptr<run::GatewayHub> hub_;
   std::vector<run::GatewaySlow> slow_;
+  std::uint32_t group_ = 0;  // of the client that was composed last
   Lifetime<GatewayBinding> lifetime_;
 };
 

@@ -47,6 +47,15 @@ void Packets::lose_ring() {
   reader_.reset();
 }
 
+bool Packets::level(const Subscription& other) const {
+  const auto& packets = static_cast<const Packets&>(other);
+  const auto streams = [](const Packets& one) {
+    return one.mode_ == PacketMode::exact && one.step_ == Step::packets && one.reader_ && one.joined_;
+  };
+  return streams(*this) && streams(packets) && reader_->position() == packets.reader_->position() &&
+         next_ == packets.next_;
+}
+
 bool Packets::follow(std::uint64_t sequence) {
   reader_ = source_.reader();
   if (!reader_) return false;
@@ -172,6 +181,7 @@ bool Packets::resume(FrameWriter& frame, const FrameStamp& stamp) {
 
 Compose Packets::compose(const Market& market, FrameWriter& frame, const FrameStamp& stamp, std::size_t room,
                          bool /*flush*/) {
+  if (step_ == Step::lost) return Compose::overrun;
   if (step_ == Step::resuming && !resume(frame, stamp)) begin_snapshot(SnapshotWhy::gap);
   if (step_ == Step::snapshot) {
     if (snapshot_ == nullptr && !take_snapshot()) return Compose::idle;
@@ -187,9 +197,13 @@ Compose Packets::compose(const Market& market, FrameWriter& frame, const FrameSt
     digest_due_ns_ = stamp.now_ns + digest_every_ns;
     if (!follow(sequence)) return Compose::overrun;
   }
-  if (mode_ == PacketMode::exact) return send_exact(frame, room);
-  const Compose result = send_packets(frame, stamp, room);
-  if (result != Compose::overrun) send_digests(market, frame, stamp);
+  const Compose result = mode_ == PacketMode::exact ? send_exact(frame, room) : send_packets(frame, stamp, room);
+  // The reader goes on behind the hole; nobody who is given a copy of us may.
+  if (result == Compose::overrun) {
+    step_ = Step::lost;
+  } else if (mode_ == PacketMode::filtered) {
+    send_digests(market, frame, stamp);
+  }
   return result;
 }
 
@@ -386,7 +400,7 @@ bool Packets::overrun(const Market& /*market*/) const {
   if (step_ == Step::snapshot && snapshot_ != nullptr) {
     return snapshot_->revoked || !source_.keeps(snapshot_->sequence);
   }
-  return step_ == Step::packets && reader_ && reader_->oldest_sequence() > next_;
+  return step_ == Step::lost || (step_ == Step::packets && reader_ && reader_->oldest_sequence() > next_);
 }
 
 std::uint64_t Packets::published(const Market& market) const {

@@ -80,12 +80,16 @@ class Packets : public Subscription {
   void end_session(const Market& market) override;
   void restart() override { begin_snapshot(SnapshotWhy::slow); }
   void lose_ring() override;
+  // `exact` alone: what `filtered` sends says what that client was sent before.
+  bool level(const Subscription& other) const override;
+  std::unique_ptr<Subscription> copy() const override { return std::make_unique<Packets>(*this); }
 
   // The number that the last snapshot, or the point of resuming, stands for.
   std::uint64_t begun_at() const { return begun_at_; }
 
  private:
-  enum class Step : std::uint8_t { resuming, snapshot, packets };
+  // `lost`: the ring has overtaken it, until it begins anew.
+  enum class Step : std::uint8_t { resuming, snapshot, packets, lost };
   void begin_snapshot(SnapshotWhy why);
   // False where there is none now.
   bool take_snapshot();

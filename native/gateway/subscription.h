@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "gateway/frame_writer.h"
@@ -73,6 +74,11 @@ class Subscription {
   virtual void lose_ring() {}
   // The client wants everything anew: full frames, or a snapshot.
   virtual void restart() = 0;
+  // Whether `other`, made by the same request, would be sent the same from here on, but for its number. Not level with
+  // itself: what it sends now is for its client alone.
+  virtual bool level(const Subscription& /*other*/) const { return false; }
+  // One that goes on from here. Only where it is level with itself.
+  virtual std::unique_ptr<Subscription> copy() const { return nullptr; }
 
   const Tally& tally() const { return tally_; }
   // The last number that was sent or covered.

@@ -47,6 +47,7 @@ bool GatewayHub::step(std::int64_t now_ns) {
   if (follower_.archive().ring_version() != ring_version_) {
     ring_version_ = follower_.archive().ring_version();
     run_ = {};
+    groups_.dissolve_all();
     each([](gateway::Subscription& subscription) { subscription.lose_ring(); });
   }
   if (follower_.session() != session_) end_session();
@@ -63,6 +64,7 @@ bool GatewayHub::step(std::int64_t now_ns) {
 
 void GatewayHub::end_session() {
   if (session_ != 0) {
+    groups_.dissolve_all();
     each([&](gateway::Subscription& subscription) { subscription.end_session(market_); });
   }
   market_.reset();
@@ -74,9 +76,12 @@ std::uint32_t GatewayHub::open_client() {
   return client_last_;
 }
 
-void GatewayHub::close_client(std::uint32_t client) { clients_.erase(client); }
+void GatewayHub::close_client(std::uint32_t client) {
+  groups_.forget(client);
+  clients_.erase(client);
+}
 
-GatewayHub::Entry* GatewayHub::find(std::uint32_t client, std::uint16_t subscription) {
+HubEntry* GatewayHub::find(std::uint32_t client, std::uint16_t subscription) {
   const auto found = clients_.find(client);
   if (found == clients_.end()) return nullptr;
   const auto entry = found->second.entries.find(subscription);
@@ -105,13 +110,14 @@ std::unique_ptr<gateway::Subscription> GatewayHub::make(const GatewayRequest& re
 bool GatewayHub::subscribe(std::uint32_t client, std::uint16_t subscription, const GatewayRequest& request) {
   const auto found = clients_.find(client);
   if (found == clients_.end() || found->second.entries.contains(subscription)) return false;
-  found->second.entries.emplace(subscription, Entry{request, make(request, gateway::SnapshotWhy::begin), {}});
+  groups_.forget(client);
+  found->second.entries.emplace(subscription, HubEntry{request, make(request, gateway::SnapshotWhy::begin), {}});
   return true;
 }
 
 // The new one covers with its first frames, or its snapshot, what the old one had not sent.
-void GatewayHub::replace(Entry& entry, const GatewayRequest& request) {
-  entry.before = counts_of(entry);
+void GatewayHub::replace(HubEntry& entry, const GatewayRequest& request) {
+  entry.before = counts_of(entry.before, *entry.subscription, market_);
   entry.before.conflated += entry.before.pending;
   entry.before.pending = 0;
   entry.request = request;
@@ -120,31 +126,21 @@ void GatewayHub::replace(Entry& entry, const GatewayRequest& request) {
 }
 
 bool GatewayHub::change(std::uint32_t client, std::uint16_t subscription, const GatewayRequest& request) {
-  Entry* entry = find(client, subscription);
+  HubEntry* entry = find(client, subscription);
   if (entry == nullptr) return false;
+  groups_.forget(client);
   replace(*entry, request);
   return true;
 }
 
-GatewayCounts GatewayHub::counts_of(const Entry& entry) const {
-  const gateway::Tally& tally = entry.subscription->tally();
-  GatewayCounts counts = entry.before;
-  const std::uint64_t published = entry.subscription->published(market_);
-  counts.published += published;
-  counts.sent += tally.sent;
-  counts.conflated += tally.conflated;
-  counts.refused += tally.refused;
-  counts.pending = published - tally.covered();
-  counts.sequence = std::max(counts.sequence, entry.subscription->sequence());
-  return counts;
-}
-
 std::optional<GatewayCounts> GatewayHub::counts(std::uint32_t client, std::uint16_t subscription) const {
-  const Entry* entry = const_cast<GatewayHub*>(this)->find(client, subscription);
-  return entry == nullptr ? std::nullopt : std::optional(counts_of(*entry));
+  const auto found = clients_.find(client);
+  if (found == clients_.end() || !found->second.entries.contains(subscription)) return std::nullopt;
+  return groups_.counts(found->second, subscription);
 }
 
 std::optional<GatewayCounts> GatewayHub::unsubscribe(std::uint32_t client, std::uint16_t subscription) {
+  groups_.forget(client);
   std::optional<GatewayCounts> counts = this->counts(client, subscription);
   if (!counts) return counts;
   // Nobody will ever get what was still to come.
@@ -154,7 +150,7 @@ std::optional<GatewayCounts> GatewayHub::unsubscribe(std::uint32_t client, std::
   return counts;
 }
 
-bool GatewayHub::too_slow(std::uint16_t number, Entry& entry) {
+bool GatewayHub::too_slow(std::uint16_t number, HubEntry& entry) {
   ++counters_.slow;
   SlowPolicy did = entry.request.on_slow;
   if (did == SlowPolicy::conflate && entry.request.mode != GatewayMode::trades) {
@@ -171,40 +167,72 @@ bool GatewayHub::too_slow(std::uint16_t number, Entry& entry) {
   return did != SlowPolicy::disconnect;
 }
 
-GatewayFrame GatewayHub::compose(std::uint32_t client, std::size_t room, std::int64_t now_ns, std::int64_t realtime_ns,
-                                 bool flush) {
-  frame_.clear();
-  slow_.clear();
-  const auto found = clients_.find(client);
-  if (found == clients_.end() || !ready()) return {};
+template <typename Overrun>
+bool GatewayHub::compose_entries(HubClient& client, std::size_t room, std::int64_t now_ns, std::int64_t realtime_ns,
+                                 bool flush, Overrun overrun) {
   now_ns_ = now_ns;
-  auto& [entries, turn] = found->second;
+  auto& entries = client.entries;
   gateway::FrameStamp stamp{options_.channel, 0, session_, market_.sequence(), realtime_ns, now_ns};
   bool more = false;
-  auto next = entries.upper_bound(turn);
+  auto next = entries.upper_bound(client.turn);
   for (std::size_t seen = 0; seen < entries.size() && !more; ++seen) {
     if (next == entries.end()) next = entries.begin();
-    stamp.subscription = turn = next->first;
-    Entry& entry = next->second;
+    stamp.subscription = client.turn = next->first;
+    HubEntry& entry = next->second;
     switch (entry.subscription->compose(market_, frame_, stamp, room, flush)) {
       case gateway::Compose::idle: break;
       case gateway::Compose::more: more = true; break;
-      case gateway::Compose::overrun: more = too_slow(turn, entry); break;
+      case gateway::Compose::overrun: more = overrun(client.turn, entry); break;
     }
     more = more || frame_.size() >= room;
     ++next;
   }
+  return more;
+}
+
+GatewayFrame GatewayHub::compose(std::uint32_t client, std::size_t room, std::int64_t now_ns, std::int64_t realtime_ns,
+                                 bool flush, bool share) {
+  frame_.clear();
+  slow_.clear();
+  const auto found = clients_.find(client);
+  if (found == clients_.end() || !ready()) return {};
+  groups_.leave(client);
+  const bool more =
+      compose_entries(found->second, room, now_ns, realtime_ns, flush, [&](std::uint16_t number, HubEntry& entry) {
+        groups_.forget(client);
+        return too_slow(number, entry);
+      });
   if (frame_.size() != 0) ++counters_.frames;
   counters_.bytes += frame_.size();
-  return {frame_.bytes(), more, slow_};
+  const std::uint32_t group = share && !more && slow_.empty() ? groups_.join(client) : 0;
+  return {frame_.bytes(), more, slow_, group};
+}
+
+GatewayFrame GatewayHub::compose_group(std::uint32_t group, std::size_t room, std::int64_t now_ns,
+                                       std::int64_t realtime_ns) {
+  frame_.clear();
+  HubClient* leader = groups_.leader(group);
+  if (leader == nullptr) return {{}, false, {}, 0, true};
+  if (!ready()) return {};
+  // Each member finds that out for itself, and its own policy acts.
+  bool ended = false;
+  const bool more = compose_entries(*leader, room, now_ns, realtime_ns, false,
+                                    [&](std::uint16_t, HubEntry&) { return ended = true; });
+  if (frame_.size() != 0) ++counters_.frames;
+  counters_.bytes += frame_.size();
+  if (ended) groups_.dissolve(group);
+  return {frame_.bytes(), more, {}, 0, ended};
 }
 
 std::span<const GatewaySlow> GatewayHub::check(std::uint32_t client) {
   slow_.clear();
   const auto found = clients_.find(client);
   if (found == clients_.end() || !ready()) return {};
+  groups_.leave(client);
   for (auto& [number, entry] : found->second.entries) {
-    if (entry.request.on_slow != SlowPolicy::snapshot && entry.subscription->overrun(market_)) too_slow(number, entry);
+    if (entry.request.on_slow == SlowPolicy::snapshot || !entry.subscription->overrun(market_)) continue;
+    groups_.forget(client);
+    too_slow(number, entry);
   }
   return slow_;
 }

@@ -13,12 +13,11 @@
 #include "gateway/conflated.h"
 #include "gateway/packets.h"
 #include "gateway/prints.h"
+#include "run/gateway_client.h"
+#include "run/gateway_groups.h"
 #include "run/replica_follower.h"
 
 namespace depthcast::run {
-
-enum class GatewayMode : std::uint8_t { exact, filtered, depth, trades };
-enum class SlowPolicy : std::uint8_t { conflate, snapshot, disconnect };
 
 struct GatewayOptions {
   RingPlace ring;
@@ -32,26 +31,6 @@ struct GatewayOptions {
   std::int64_t snapshot_orders_per_step = 8'192;
 };
 
-struct GatewayRequest {
-  GatewayMode mode = GatewayMode::depth;
-  bool all = true;
-  std::vector<std::uint32_t> instruments;  // unless all
-  std::uint32_t levels = 10;
-  std::int64_t interval_ns = 100'000'000;
-  SlowPolicy on_slow = SlowPolicy::snapshot;
-  std::uint64_t resume = 0;  // exact: the last number that the client has; 0: none
-};
-
-// published = sent + conflated + refused + pending.
-struct GatewayCounts {
-  std::uint64_t published = 0;
-  std::uint64_t sent = 0;
-  std::uint64_t conflated = 0;
-  std::uint64_t refused = 0;
-  std::uint64_t pending = 0;
-  std::uint64_t sequence = 0;  // the last number sent or covered
-};
-
 // What happened to a subscription that was too slow.
 struct GatewaySlow {
   std::uint16_t subscription;
@@ -63,6 +42,8 @@ struct GatewayFrame {
   std::span<const std::uint8_t> bytes;  // valid until the next call; empty: nothing to send
   bool more = false;                    // there is more, beyond the room
   std::span<const GatewaySlow> slow;    // a `disconnect` among them: the socket is to be closed
+  std::uint32_t group = 0;              // that carries the client from here on
+  bool ended = false;                   // of a group: it is no more, and its members go on by themselves behind `bytes`
 };
 
 struct GatewayCounters {
@@ -97,9 +78,16 @@ class GatewayHub : private gateway::PacketSource, private ApplyGate {
   std::optional<GatewayCounts> unsubscribe(std::uint32_t client, std::uint16_t subscription);
   std::optional<GatewayCounts> counts(std::uint32_t client, std::uint16_t subscription) const;
 
-  // The next binary frame of that client, at most about `room` bytes, its subscriptions in turn.
+  // The next binary frame of that client, at most about `room` bytes, its subscriptions in turn. `share`: a group may
+  // carry it from behind this frame on, where it has come as far as there is anything. One that is in a group leaves
+  // it.
   GatewayFrame compose(std::uint32_t client, std::size_t room, std::int64_t now_ns, std::int64_t realtime_ns,
-                       bool flush = false);
+                       bool flush = false, bool share = false);
+  // The same of all members of a group: each is to be sent these bytes. A group ends where one of its streams is
+  // overrun, or begins anew: in another session, or with another ring.
+  GatewayFrame compose_group(std::uint32_t group, std::size_t room, std::int64_t now_ns, std::int64_t realtime_ns);
+  // It goes on by itself from where its group stands. Does nothing where it is in none.
+  void leave_group(std::uint32_t client) { groups_.leave(client); }
 
   // For a client that cannot be sent anything now: whether one of its subscriptions has been overrun that was to be
   // conflated or disconnected then. Those that wait for a snapshot go on waiting.
@@ -109,16 +97,6 @@ class GatewayHub : private gateway::PacketSource, private ApplyGate {
   std::size_t window_bytes() const { return budget_.bytes; }
 
  private:
-  struct Entry {
-    GatewayRequest request;
-    std::unique_ptr<gateway::Subscription> subscription;
-    GatewayCounts before;  // by requests that this one took the place of
-  };
-  struct Client {
-    std::map<std::uint16_t, Entry> entries;
-    std::uint16_t turn = 0;  // the subscription after which to begin
-  };
-
   std::optional<BroadcastReader> reader() override { return follower_.archive().reader(); }
   std::uint64_t position() const override { return follower_.position(); }
   std::shared_ptr<const gateway::ChannelSnapshot> snapshot(const gateway::InstrumentSet& instruments,
@@ -138,14 +116,17 @@ class GatewayHub : private gateway::PacketSource, private ApplyGate {
   void advance_whole();
   void make_room();
   std::unique_ptr<gateway::Subscription> make(const GatewayRequest& request, gateway::SnapshotWhy why);
-  GatewayCounts counts_of(const Entry& entry) const;
-  void replace(Entry& entry, const GatewayRequest& request);
+  void replace(HubEntry& entry, const GatewayRequest& request);
   // False: the client is to be closed.
-  bool too_slow(std::uint16_t number, Entry& entry);
+  bool too_slow(std::uint16_t number, HubEntry& entry);
+  // Of those two until the room is used up, or `overrun` says so of an entry.
+  template <typename Overrun>
+  bool compose_entries(HubClient& client, std::size_t room, std::int64_t now_ns, std::int64_t realtime_ns, bool flush,
+                       Overrun overrun);
   void end_session();
   template <typename Act>
   void each(Act act);
-  Entry* find(std::uint32_t client, std::uint16_t subscription);
+  HubEntry* find(std::uint32_t client, std::uint16_t subscription);
 
   GatewayOptions options_;
   std::unique_ptr<CheckpointStore> checkpoints_;
@@ -163,8 +144,9 @@ class GatewayHub : private gateway::PacketSource, private ApplyGate {
   std::vector<std::weak_ptr<gateway::ChannelSnapshot>> alive_;  // whole ones that somebody has
   std::int64_t budget_orders_ = 0;                              // of this step, for snapshots
   std::int64_t whole_ns_ = 0;
-  std::map<std::uint32_t, Client> clients_;
+  HubClients clients_;
   std::uint32_t client_last_ = 0;
+  GatewayGroups groups_{clients_, market_};
   gateway::PacketRun run_;
   gateway::FrameWriter frame_;
   std::vector<GatewaySlow> slow_;

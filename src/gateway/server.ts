@@ -10,7 +10,13 @@ import { connectRequestOf } from './access/connect_request.js';
 import type { GatewayFigures } from './figures.js';
 import { refusalReply, sendReply, upgradeReply } from './http/reply.js';
 import { gateway_path, text_bytes_max } from './protocol.js';
-import { type GatewayAccess, type GatewaySession, GatewayState, type GatewayStateOptions } from './session_state.js';
+import {
+  type GatewayAccess,
+  type GatewaySession,
+  type GatewaySocket,
+  GatewayState,
+  type GatewayStateOptions,
+} from './session_state.js';
 import { checkTlsFiles, type Tls } from './tls_files.js';
 
 const tick_every_ms = 100;
@@ -82,7 +88,9 @@ export class GatewayServer {
     addRoutes?: (app: TemplatedApp) => void,
   ) {
     this.#options = options;
-    this.#state = new GatewayState(options, access, channels);
+    this.#state = new GatewayState(options, access, channels, {
+      publish: (topic, frame) => void this.#app?.publish(topic, frame as Uint8Array<ArrayBuffer>, true),
+    });
     this.#door = door;
     this.#addRoutes = addRoutes;
   }
@@ -127,6 +135,8 @@ export class GatewayServer {
   /** Sends what there still is, as far as sockets take it, for `ms_max` at most. Before close(). */
   finish(ms_max: number): void {
     if (this.#closed) return;
+    // What is published goes out when the event loop goes round.
+    this.#state.separate();
     for (
       const end_ms = performance.now() + ms_max;
       this.#state.turn(performance.now()) && performance.now() < end_ms;
@@ -216,7 +226,7 @@ export class GatewayServer {
 
   /** False where there are too many sessions; the socket ends then. */
   #begin(socket: WebSocket<SocketData>, data: SocketData, connection: number): boolean {
-    const session = this.#state.opened(serverSocket(socket), data.request.address, performance.now(), connection);
+    const session = this.#state.opened(gatewaySocket(socket), data.request.address, performance.now(), connection);
     data.session = session;
     data.gone = session === undefined;
     const early = data.early.splice(0);
@@ -237,4 +247,12 @@ export class GatewayServer {
     data.early.length = 0;
     this.#state.turnAway(serverSocket(socket), refusal);
   }
+}
+
+function gatewaySocket<Data>(socket: WebSocket<Data>): GatewaySocket {
+  return {
+    ...serverSocket(socket),
+    join: (topic) => void socket.subscribe(topic),
+    leave: (topic) => void socket.unsubscribe(topic),
+  };
 }

@@ -96,6 +96,28 @@ export interface Queued {
   refusal: Refusal | undefined;
 }
 
+export interface GatewaySocket extends ServerSocket {
+  /** What is published to that topic is for it as well, from here on. */
+  join(topic: string): void;
+  /** What was published to it before still comes. */
+  leave(topic: string): void;
+}
+
+/** Sessions that one frame is for: see SessionGroups. */
+export interface SessionGroup {
+  readonly topic: string;
+  readonly channel: ChannelState;
+  /** As the native side knows it. */
+  readonly number: number;
+  readonly members: Set<GatewaySession>;
+  /** Published since somebody has looked at what waits for the members' sockets. */
+  unseenBytes: number;
+}
+
+export function groupOf(topic: string, channel: ChannelState, number: number): SessionGroup {
+  return { topic, channel, number, members: new Set(), unseenBytes: 0 };
+}
+
 /** One socket's state; only GatewayState looks into it. */
 export class GatewaySession {
   readonly subscriptions = new Map<number, SubscriptionState>();
@@ -103,6 +125,8 @@ export class GatewaySession {
   readonly clients = new Map<number, number>();
   /** Channels in which it asked for a name that meant nothing: it is told when something is defined there. */
   readonly awaited = new Set<number>();
+  /** By channel: the group that carries it there. */
+  readonly groups = new Map<number, SessionGroup>();
   /** Before the welcome. */
   readonly waiting: Asked[] = [];
   /** After it. */
@@ -121,7 +145,7 @@ export class GatewaySession {
   client = '';
 
   constructor(
-    readonly socket: ServerSocket,
+    readonly socket: GatewaySocket,
     readonly address: string,
     readonly opened_ms: number,
     /** One for each request. */

@@ -4,6 +4,7 @@ import { jsonTexts } from './json_frames.js';
 import { close_codes, type InstrumentEntry } from './protocol.js';
 import type { GatewaySession, SubscriptionState } from './session.js';
 import { sentTo } from './session_counts.js';
+import type { SessionGroups } from './session_groups.js';
 import type { SessionTable } from './session_table.js';
 
 /** Of one session before the next one's turn. */
@@ -14,29 +15,41 @@ const json_frame_bytes = 24_576;
 
 export class SessionServing {
   readonly #table: SessionTable;
+  readonly #groups: SessionGroups;
   readonly #out = new Uint8Array(frame_bytes);
 
-  constructor(table: SessionTable) {
+  constructor(table: SessionTable, groups: SessionGroups) {
     this.#table = table;
+    this.#groups = groups;
   }
 
-  /** True where something was sent. `flush`: as far as the socket takes it, nothing is left open. */
+  /** No group carries it any more: before its subscriptions or what it may have change, or are counted. */
+  single(session: GatewaySession): void {
+    this.#groups.leave(session);
+  }
+
+  /**
+   * True where something was sent. `flush`: as far as the socket takes it, nothing is left open. What groups carry is
+   * not looked at.
+   */
   serve(session: GatewaySession, flush: boolean): boolean {
     let sent = false;
-    for (const [channel, client] of session.clients) {
-      const { native, exponents } = this.#table.channels.get(channel) ?? {};
+    const share = !flush && this.#groups.mayJoin(session);
+    for (const [number, client] of session.clients) {
+      const channel = session.groups.has(number) ? undefined : this.#table.channels.get(number);
       const out = session.json ? this.#out.subarray(0, json_frame_bytes) : this.#out;
-      for (let frames = 0; native !== undefined && frames < frames_per_visit; frames++) {
+      for (let frames = 0; channel !== undefined && frames < frames_per_visit; frames++) {
         if (!this.#hasRoom(session)) return sent;
-        const composed = native.compose(client, out, flush);
+        const composed = channel.native.compose(client, out, flush, share);
         const bytes = composed % 2 ** 32;
         if (bytes > 0) {
           sent = true;
-          this.#sendData(session, out.subarray(0, bytes), exponents ?? new Map());
+          this.#sendData(session, out.subarray(0, bytes), channel.exponents);
           this.#paced(session);
         }
         const flags = Math.floor(composed / 2 ** 32);
-        if ((flags & 2) !== 0 && !this.#tellSlow(session, native)) return sent;
+        if ((flags & 2) !== 0 && !this.#tellSlow(session, channel.native)) return sent;
+        if ((flags & 4) !== 0) this.#groups.join(session, channel, channel.native.joinedGroup());
         if ((flags & 1) === 0) break;
       }
     }
@@ -75,6 +88,7 @@ export class SessionServing {
     if (session.phase !== 'open' || session.pace?.mayGo(this.#table.now_ms) === false) return false;
     if (!session.blocked) session.blocked = session.socket.buffered() > this.#table.options.bufferedBytes;
     else if (session.socket.buffered() === 0) session.blocked = false;
+    if (session.blocked) this.#groups.leave(session);
     return !session.blocked;
   }
 

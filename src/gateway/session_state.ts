@@ -8,15 +8,23 @@ import { closeCode, type Refusal } from './access/codes.js';
 import { ChannelNews } from './channel_news.js';
 import type { GatewayFigures, GatewaySessionInfo } from './figures.js';
 import { close_codes, type InstrumentEntry } from './protocol.js';
-import type { GatewayAccess, GatewaySession, Grant, LoginVerdict, RenewVerdict } from './session.js';
+import type { GatewayAccess, GatewaySession, GatewaySocket, Grant, LoginVerdict, RenewVerdict } from './session.js';
 import { figuresOf } from './session_counts.js';
 import { sessionErrorOf } from './session_errors.js';
+import { type GroupOutlet, SessionGroups } from './session_groups.js';
 import { SessionRequests } from './session_requests.js';
 import { SessionServing } from './session_serving.js';
 import { type GatewayStateOptions, SessionTable } from './session_table.js';
 import { Subscriptions } from './subscriptions.js';
 
-export { type GatewayAccess, GatewaySession, type Grant, type LoginVerdict } from './session.js';
+export {
+  type GatewayAccess,
+  GatewaySession,
+  type GatewaySocket,
+  type Grant,
+  type LoginVerdict,
+} from './session.js';
+export type { GroupOutlet } from './session_groups.js';
 export type { GatewayStateOptions } from './session_table.js';
 
 const hello_ms_max = 5_000;
@@ -27,21 +35,29 @@ const sessions_per_turn = 256;
 export class GatewayState {
   readonly counters: GatewayFigures;
   readonly #table: SessionTable;
+  readonly #groups: SessionGroups;
   readonly #serving: SessionServing;
   readonly #requests: SessionRequests;
   readonly #news: ChannelNews;
 
-  constructor(options: GatewayStateOptions, access: GatewayAccess, channels: ReadonlyMap<number, NativeGateway>) {
+  /** Without an outlet each session is served by itself. */
+  constructor(
+    options: GatewayStateOptions,
+    access: GatewayAccess,
+    channels: ReadonlyMap<number, NativeGateway>,
+    outlet?: GroupOutlet,
+  ) {
     this.#table = new SessionTable(options, access, channels);
+    this.#groups = new SessionGroups(this.#table, outlet);
     this.counters = this.#table.counters;
-    this.#serving = new SessionServing(this.#table);
+    this.#serving = new SessionServing(this.#table, this.#groups);
     const subscriptions = new Subscriptions(this.#table, this.#serving);
     this.#requests = new SessionRequests(this.#table, subscriptions);
     this.#news = new ChannelNews(this.#table, subscriptions);
   }
 
   /** Undefined where there are too many: the socket was told so, and ends. */
-  opened(socket: ServerSocket, address: string, now_ms: number, connection = 0): GatewaySession | undefined {
+  opened(socket: GatewaySocket, address: string, now_ms: number, connection = 0): GatewaySession | undefined {
     return this.#table.open(socket, address, now_ms, connection);
   }
 
@@ -121,13 +137,19 @@ export class GatewayState {
       worked = channel.native.step() || worked;
       this.#news.look(channel);
     }
-    let visits = Math.min(sessions_per_turn, this.#table.sessions.size);
+    worked = this.#groups.serve(sessions_per_turn) || worked;
+    let visits = Math.min(sessions_per_turn, this.#table.singles);
     for (; visits > 0; visits--) {
       const session = this.#table.next();
       if (session === undefined) break;
       if (session.phase === 'open' && this.#serving.serve(session, false)) worked = true;
     }
     return worked;
+  }
+
+  /** No frame is for several sessions any more: whoever calls turn() does not let what is published go out. */
+  separate(): void {
+    this.#groups.end();
   }
 
   /** Looks at what only time brings; about ten times a second. */

@@ -1,7 +1,6 @@
 /** The sessions and channels of one worker: who comes and goes, whose turn it is, what is said to them. Pure. */
 import type { NativeGateway } from '../native.js';
 import { TokenBucket } from '../recovery/token_bucket.js';
-import type { ServerSocket } from '../uws_socket.js';
 import { closeCode, type Refusal } from './access/codes.js';
 import { type GatewaySessionInfo, noFigures } from './figures.js';
 import { SessionPace } from './pace.js';
@@ -11,6 +10,7 @@ import {
   cut,
   type GatewayAccess,
   GatewaySession,
+  type GatewaySocket,
   type Grant,
   type SessionError,
 } from './session.js';
@@ -38,7 +38,9 @@ export class SessionTable {
   /** As the last call from outside gave it. */
   now_ms = 0;
   readonly #sessions = new Set<GatewaySession>();
-  /** Whose turn comes next. */
+  /** Those that are not carried by groups in each of their channels. */
+  readonly #singles = new Set<GatewaySession>();
+  /** Of them, whose turn comes next. */
   #turn: Iterator<GatewaySession> | undefined;
 
   constructor(options: GatewayStateOptions, access: GatewayAccess, natives: ReadonlyMap<number, NativeGateway>) {
@@ -63,7 +65,7 @@ export class SessionTable {
   }
 
   /** Undefined where there are too many. */
-  open(socket: ServerSocket, address: string, now_ms: number, connection: number): GatewaySession | undefined {
+  open(socket: GatewaySocket, address: string, now_ms: number, connection: number): GatewaySession | undefined {
     if (this.#sessions.size >= this.options.sessionsMax) {
       this.counters.sessionsRefused++;
       const message = 'this server has as many sessions as it takes';
@@ -79,6 +81,7 @@ export class SessionTable {
       connection,
     );
     this.#sessions.add(session);
+    this.#singles.add(session);
     this.counters.sessionsServed++;
     this.counters.sessions = this.#sessions.size;
     this.counters.sessionsMost = Math.max(this.counters.sessionsMost, this.#sessions.size);
@@ -96,16 +99,34 @@ export class SessionTable {
     for (const [channel, client] of session.clients) this.channels.get(channel)?.native.closeClient(client);
     this.counters.subscriptions -= session.subscriptions.size;
     session.subscriptions.clear();
+    for (const { members } of session.groups.values()) members.delete(session);
+    session.groups.clear();
     this.#sessions.delete(session);
+    this.#singles.delete(session);
     this.counters.sessions = this.#sessions.size;
   }
 
-  /** One after the other, for ever; undefined where there are none. */
+  /** How many have to be served one by one. */
+  get singles(): number {
+    return this.#singles.size;
+  }
+
+  /** Groups serve it in all its channels. */
+  carried(session: GatewaySession): void {
+    this.#singles.delete(session);
+  }
+
+  /** It has to be served by itself again. */
+  single(session: GatewaySession): void {
+    this.#singles.add(session);
+  }
+
+  /** Those who are served by themselves, one after the other, for ever; undefined where there are none. */
   next(): GatewaySession | undefined {
-    this.#turn ??= this.#sessions.values();
+    this.#turn ??= this.#singles.values();
     let next = this.#turn.next();
     if (next.done) {
-      this.#turn = this.#sessions.values();
+      this.#turn = this.#singles.values();
       next = this.#turn.next();
     }
     return next.done ? undefined : next.value;

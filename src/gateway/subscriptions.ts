@@ -54,6 +54,7 @@ export class Subscriptions {
       this.#table.error(session, { id, ...refused });
       return;
     }
+    this.#serving.single(session);
     const { resume } = message;
     const from = resume !== undefined && resume.session === channel.session ? resume.sequence : 0n;
     if (!channel.native.subscribe(clientOf(session, channel), id, requestOf(subscription, from))) {
@@ -79,6 +80,7 @@ export class Subscriptions {
 
   /** Its grant is another: what it has and may no longer have ends. */
   regranted(session: GatewaySession): void {
+    this.#serving.single(session);
     for (const subscription of [...session.subscriptions.values()]) this.#judgeAgain(session, subscription, true);
   }
 
@@ -90,6 +92,7 @@ export class Subscriptions {
 
   /** Gives the native side what the subscription is now, and tells the client. */
   #apply(session: GatewaySession, channel: ChannelState, subscription: SubscriptionState): void {
+    this.#serving.single(session);
     channel.native.change(clientOf(session, channel), subscription.id, requestOf(subscription, 0n));
     this.#acknowledge(session, channel, 'changed', subscription);
   }
@@ -151,6 +154,7 @@ export class Subscriptions {
   #count(session: GatewaySession, subscription: SubscriptionState): void {
     const found = nativeOf(this.#table.channels, session, subscription);
     if (found === undefined) return;
+    this.#serving.single(session);
     // As far as the socket takes it, nothing is left open.
     this.#serving.serve(session, true);
     // A policy may have closed it meanwhile.
@@ -162,6 +166,7 @@ export class Subscriptions {
   #unsubscribe(session: GatewaySession, subscription: SubscriptionState, flush = true): void {
     const found = nativeOf(this.#table.channels, session, subscription);
     if (found === undefined) return;
+    this.#serving.single(session);
     if (flush) this.#serving.serve(session, true);
     if (session.phase !== 'open') return;
     const counts = found.native.unsubscribe(found.client, subscription.id);

@@ -8,8 +8,12 @@ import { BookMessage } from '../../src/browser/messages.js';
 import { formatDecimal, parseDecimal } from '../../src/decimal.js';
 import { type ExponentsOf, jsonTexts } from '../../src/gateway/json_frames.js';
 import type { InstrumentEntry } from '../../src/gateway/protocol.js';
-import { type GatewayAccess, type GatewaySession, GatewayState } from '../../src/gateway/session_state.js';
-import type { ServerSocket } from '../../src/uws_socket.js';
+import {
+  type GatewayAccess,
+  type GatewaySession,
+  type GatewaySocket,
+  GatewayState,
+} from '../../src/gateway/session_state.js';
 import { type LevelFields, windowHash } from '../browser/frames.js';
 import { until } from '../channel.js';
 import type { Test } from '../data.js';
@@ -392,7 +396,7 @@ t.test('whatWaitsIsBoundedByTheTextsAsSent', async (t) => {
   await until('the first messages', () => distributor.stats().sequence > 10_000n);
   const buffered_max = 100_000;
   const sent = { bytes: 0, texts: 0, longest: 0, mostAtOnce: 0 };
-  const socket: ServerSocket = {
+  const socket: GatewaySocket = {
     sendText: (text) => {
       sent.bytes += text.length;
       sent.longest = Math.max(sent.longest, text.length);
@@ -401,6 +405,8 @@ t.test('whatWaitsIsBoundedByTheTextsAsSent', async (t) => {
     sendFrame: () => t.fail('a binary frame'),
     buffered: () => sent.bytes,
     end: () => {},
+    join: () => t.fail('in a group'),
+    leave: () => t.fail('in a group'),
   };
   const access: GatewayAccess = { login: (session) => state.loggedIn(session, { grant: everything }) };
   const state = new GatewayState(

@@ -75,6 +75,8 @@ function sessionOn(native: NativeGateway, grant: Grant) {
     sendFrame: () => {},
     buffered: () => 0,
     end: () => {},
+    join: () => {},
+    leave: () => {},
   };
   state.turn(0);
   const session = state.opened(socket, '127.0.0.1', 0);

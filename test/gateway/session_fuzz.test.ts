@@ -11,6 +11,7 @@ const last = process.env.SEED === undefined ? runs : first;
 
 t.test('sessionsKeepTheirPromisesWhateverComes', async (t) => {
   let steps = 0;
+  let published = 0;
   for (let seed = first; seed <= last; seed++) {
     const run = new SessionRun(seed);
     try {
@@ -19,6 +20,7 @@ t.test('sessionsKeepTheirPromisesWhateverComes', async (t) => {
       run.faults.push(`it throws: ${(error as Error).stack}`);
     }
     steps += run.log.length;
+    published += run.published;
     if (run.faults.length === 0) continue;
     t.fail(`SEED=${seed} npx tap test/gateway/session_fuzz.test.ts`, {
       faults: run.faults.slice(0, 5),
@@ -27,4 +29,5 @@ t.test('sessionsKeepTheirPromisesWhateverComes', async (t) => {
     break;
   }
   t.ok(steps > (last - first) * 100, `${steps} steps of ${last - first + 1} runs`);
+  t.ok(published > (last - first) * 2, `${published} frames for groups`);
 });

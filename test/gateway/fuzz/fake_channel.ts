@@ -16,6 +16,10 @@ interface FakeSubscription {
 export class FakeChannel implements NativeGateway {
   readonly faults: string[] = [];
   readonly open = new Map<number, Map<number, FakeSubscription>>();
+  /** Groups that were made, and who is in them. */
+  groups = 0;
+  readonly #groupOf = new Map<number, number>();
+  #joined = 0;
   /** Counts that were handed out last, by subscription's number: what an answer has to say. */
   lastCounts: NativeGatewayCounts | undefined;
   frames = 0;
@@ -33,6 +37,7 @@ export class FakeChannel implements NativeGateway {
 
   /** What only the publisher does. */
   begins(): void {
+    this.#groupOf.clear();
     this.#session += 1n;
     this.#sequence = 0n;
   }
@@ -73,11 +78,12 @@ export class FakeChannel implements NativeGateway {
   }
 
   closeClient(client: number): void {
+    this.#groupOf.delete(client);
     if (!this.open.delete(client)) this.faults.push(`client ${client} is closed, and was not open`);
   }
 
   subscribe(client: number, subscription: number, request: NativeGatewayRequest): boolean {
-    const subscriptions = this.#of(client, 'subscribe');
+    const subscriptions = this.#single(client, 'subscribe');
     if (subscriptions.has(subscription)) return false;
     this.#check(request);
     const counts = { published: 0n, sent: 0n, conflated: 0n, refused: 0n, pending: 0n, sequence: this.#sequence };
@@ -86,7 +92,7 @@ export class FakeChannel implements NativeGateway {
   }
 
   change(client: number, subscription: number, request: NativeGatewayRequest): boolean {
-    const found = this.#of(client, 'change').get(subscription);
+    const found = this.#single(client, 'change').get(subscription);
     if (found === undefined) this.faults.push(`change of subscription ${subscription} that is not there`);
     else found.request = request;
     this.#check(request);
@@ -95,7 +101,7 @@ export class FakeChannel implements NativeGateway {
 
   unsubscribe(client: number, subscription: number): NativeGatewayCounts | undefined {
     const counts = this.counts(client, subscription);
-    this.#of(client, 'unsubscribe').delete(subscription);
+    this.#single(client, 'unsubscribe').delete(subscription);
     if (counts === undefined) return undefined;
     this.lastCounts = { ...counts, refused: counts.refused + counts.pending, pending: 0n };
     return this.lastCounts;
@@ -108,9 +114,10 @@ export class FakeChannel implements NativeGateway {
     return this.lastCounts;
   }
 
-  compose(client: number, out: Uint8Array, flush: boolean): number {
-    const subscriptions = this.#of(client, 'compose');
+  compose(client: number, out: Uint8Array, flush: boolean, share: boolean): number {
+    const subscriptions = this.#single(client, 'compose');
     this.#slow = [];
+    this.#joined = 0;
     if (subscriptions.size === 0 || (!flush && this.random.between(0, 2) === 0)) return 0;
     for (const { counts } of subscriptions.values()) {
       counts.sent += counts.pending;
@@ -119,12 +126,46 @@ export class FakeChannel implements NativeGateway {
     const slow = this.#maybeSlow(subscriptions, 30);
     this.frames++;
     const more = this.random.between(0, 3) === 0;
-    return this.random.between(1, out.length) + (more ? 2 ** 32 : 0) + (slow ? 2 ** 33 : 0);
+    if (share && !more && !slow && this.random.between(0, 1) === 0) {
+      const known = [...this.#groupOf.values()];
+      this.#joined = known.length > 0 && this.random.between(0, 3) > 0 ? this.random.pick(known) : ++this.groups;
+      this.#groupOf.set(client, this.#joined);
+    }
+    return (
+      this.random.between(1, out.length) +
+      (more ? 2 ** 32 : 0) +
+      (slow ? 2 ** 33 : 0) +
+      (this.#joined > 0 ? 2 ** 34 : 0)
+    );
+  }
+
+  joinedGroup(): number {
+    return this.#joined;
+  }
+
+  composeGroup(group: number, out: Uint8Array): number {
+    const members = [...this.#groupOf].filter(([, other]) => other === group).map(([client]) => client);
+    if (members.length === 0) return 2 ** 34;
+    if (this.random.between(0, 3) === 0) return 0;
+    for (const client of members)
+      for (const { counts } of this.#of(client, 'composeGroup').values()) {
+        counts.sent += counts.pending;
+        counts.pending = 0n;
+      }
+    const ends = this.random.between(0, 9) === 0;
+    if (ends) for (const client of members) this.#groupOf.delete(client);
+    const more = !ends && this.random.between(0, 1) === 0;
+    return this.random.between(0, out.length) + (more ? 2 ** 32 : 0) + (ends ? 2 ** 34 : 0);
+  }
+
+  leaveGroup(client: number): void {
+    this.#of(client, 'leaveGroup');
+    this.#groupOf.delete(client);
   }
 
   check(client: number): boolean {
     this.#slow = [];
-    return this.#maybeSlow(this.#of(client, 'check'), 5);
+    return this.#maybeSlow(this.#single(client, 'check'), 5);
   }
 
   takeSlow(): NativeGatewaySlow[] {
@@ -143,6 +184,12 @@ export class FakeChannel implements NativeGateway {
     const did = subscriptions.get(subscription)?.request.onSlow ?? 'snapshot';
     this.#slow.push({ subscription, did, sequence: this.#sequence });
     return true;
+  }
+
+  /** Of one who is in a group these would be sent twice, or in another order. */
+  #single(client: number, what: string): Map<number, FakeSubscription> {
+    if (this.#groupOf.has(client)) this.faults.push(`${what} with client ${client}, which is in a group`);
+    return this.#of(client, what);
   }
 
   #of(client: number, what: string): Map<number, FakeSubscription> {

@@ -3,9 +3,8 @@
  * gateway says goes through said(), which notes what it should not have said.
  */
 
-import type { GatewaySession } from '../../../src/gateway/session_state.js';
+import type { GatewaySession, GatewaySocket, GroupOutlet } from '../../../src/gateway/session_state.js';
 import type { NativeGatewayCounts } from '../../../src/native.js';
-import type { ServerSocket } from '../../../src/uws_socket.js';
 
 type Text = Record<string, unknown> & { type: string; id?: number; code?: string };
 
@@ -20,7 +19,28 @@ export const buffered_max = 100_000;
 const frame_bytes_max = 65_536;
 const unasked = ['session', 'definitions', 'entitlements', 'slow', 'goodbye'];
 
-export class FakeClient implements ServerSocket {
+/** As uWebSockets.js has them: whoever is gone is in no topic. */
+export class FakeTopics implements GroupOutlet {
+  readonly members = new Map<string, Set<FakeClient>>();
+  published = 0;
+
+  publish(topic: string, frame: Uint8Array): void {
+    this.published++;
+    for (const client of this.members.get(topic) ?? []) client.take(frame);
+  }
+
+  of(topic: string): Set<FakeClient> {
+    const members = this.members.get(topic) ?? new Set();
+    this.members.set(topic, members);
+    return members;
+  }
+
+  gone(client: FakeClient): void {
+    for (const members of this.members.values()) members.delete(client);
+  }
+}
+
+export class FakeClient implements GatewaySocket {
   readonly faults: string[] = [];
   readonly expected: Expected[] = [];
   /** As the answers said. */
@@ -39,7 +59,19 @@ export class FakeClient implements ServerSocket {
     private readonly counts: () => (NativeGatewayCounts | undefined)[],
     /** What the gateway is doing now: some things come unasked then. */
     private readonly doing: () => string,
+    private readonly topics: FakeTopics,
   ) {}
+
+  join(topic: string): void {
+    if (this.ended !== undefined) this.#fault(`joins ${topic} after the end`);
+    if (this.topics.of(topic).has(this)) this.#fault(`joins ${topic} twice`);
+    this.topics.of(topic).add(this);
+  }
+
+  leave(topic: string): void {
+    if (this.ended !== undefined) this.#fault(`leaves ${topic} after the end`);
+    if (!this.topics.of(topic).delete(this)) this.#fault(`leaves ${topic}, where it is not`);
+  }
 
   sendText(text: string): void {
     if (this.ended !== undefined) this.#fault(`a text after the end: ${text}`);
@@ -48,12 +80,17 @@ export class FakeClient implements ServerSocket {
   }
 
   sendFrame(frame: Uint8Array): void {
-    if (this.ended !== undefined) this.#fault('a frame after the end');
     if (this.#buffered > buffered_max) this.#fault(`a frame on top of ${this.#buffered} bytes`);
+    this.take(frame);
+  }
+
+  /** For it alone, or for a topic. */
+  take(frame: Uint8Array): void {
+    if (this.ended !== undefined) this.#fault('a frame after the end');
     if (!this.loggedIn) this.#fault('a frame before the welcome');
     if (this.subscriptions.size === 0 && this.expected.length === 0) this.#fault('a frame without a subscription');
     if (!this.reads) this.#buffered += frame.length;
-    if (this.#buffered > buffered_max + frame_bytes_max) this.#fault(`${this.#buffered} bytes wait`);
+    if (this.#buffered > buffered_max + 2 * frame_bytes_max) this.#fault(`${this.#buffered} bytes wait`);
   }
 
   buffered(): number {
@@ -64,6 +101,7 @@ export class FakeClient implements ServerSocket {
     if (this.ended !== undefined) this.#fault('ended twice');
     if (Buffer.byteLength(reason) > 123) this.#fault('a reason that no close frame can hold');
     this.ended = { code, reason };
+    this.topics.gone(this);
     this.expected.length = 0;
     this.subscriptions.clear();
   }

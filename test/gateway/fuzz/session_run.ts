@@ -10,7 +10,7 @@ import {
   type LoginVerdict,
 } from '../../../src/gateway/session_state.js';
 import { FakeChannel } from './fake_channel.js';
-import { buffered_max, FakeClient } from './fake_client.js';
+import { buffered_max, FakeClient, FakeTopics } from './fake_client.js';
 
 export const subscriptions_max = 4;
 const clients_max = 8;
@@ -42,6 +42,7 @@ const malformed = [
 export class SessionRun {
   readonly faults: string[] = [];
   readonly log: string[] = [];
+  readonly #topics = new FakeTopics();
   readonly #random: SeededRandom;
   readonly #channels: FakeChannel[];
   readonly #state: GatewayState;
@@ -78,7 +79,13 @@ export class SessionRun {
         },
       },
       new Map(this.#channels.map((channel) => [channel.channel, channel])),
+      this.#topics,
     );
+  }
+
+  /** Frames that were for a group. */
+  get published(): number {
+    return this.#topics.published;
   }
 
   /** What must hold is looked at after every step. */
@@ -130,6 +137,7 @@ export class SessionRun {
       ++this.#numberLast,
       () => this.#channels.map(({ lastCounts }) => lastCounts),
       () => this.#doing,
+      this.#topics,
     );
     this.#do(`open ${client.number}`, () => {
       client.session = this.#state.opened(client, '127.0.0.1', this.#now_ms);
@@ -146,6 +154,7 @@ export class SessionRun {
   #closed(client: FakeClient): void {
     if (client.session !== undefined) this.#state.closed(client.session);
     client.ended ??= { code: 1_006, reason: '' };
+    this.#topics.gone(client);
     client.expected.length = 0;
     client.subscriptions.clear();
     const place = this.#clients.indexOf(client);
