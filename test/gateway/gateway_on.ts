@@ -12,6 +12,7 @@ import type {
   Grant,
   LoginVerdict,
 } from '../../src/gateway/session_state.js';
+import type { Tls } from '../../src/gateway/tls_files.js';
 import { addon } from '../../src/native.js';
 import { nativeLimits } from '../../src/native_limits.js';
 import type { TemplatedApp } from '../../src/uws.js';
@@ -26,7 +27,9 @@ export async function gatewayOn(
   t: Test,
   number: number,
   given: ServeOptionsInput,
-  more: Partial<GatewayStateOptions & { grant: Grant; port: number; verdict: (token?: string) => LoginVerdict }> = {},
+  more: Partial<
+    GatewayStateOptions & { grant: Grant; port: number; tls: Tls; verdict: (token?: string) => LoginVerdict }
+  > = {},
   addRoutes?: (app: TemplatedApp) => void,
 ) {
   // Not t.testdir(): a second gateway of the same test would empty the folder of the first.
@@ -88,5 +91,5 @@ export async function gatewayOn(
     native.close();
   });
   await server.start();
-  return { distributor, native, server, sessions };
+  return { distributor, native, ringPath, server, sessions };
 }

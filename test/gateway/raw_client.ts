@@ -83,9 +83,10 @@ export class RawGatewayClient {
     socket.on('error', () => {});
   }
 
-  /** Rejects where the socket is refused. */
+  /** Rejects where the socket is refused. With `ca` by TLS. */
   static async connect(port: number, options: WebSocket.ClientOptions = {}): Promise<RawGatewayClient> {
-    const socket = new WebSocket(`ws://127.0.0.1:${port}/feed`, { perMessageDeflate: false, ...options });
+    const scheme = options.ca === undefined ? 'ws' : 'wss';
+    const socket = new WebSocket(`${scheme}://127.0.0.1:${port}/feed`, { perMessageDeflate: false, ...options });
     const client = new RawGatewayClient(socket);
     await new Promise<void>((resolve, reject) => {
       socket.once('open', resolve);
@@ -95,8 +96,8 @@ export class RawGatewayClient {
     return client;
   }
 
-  static async open(port: number): Promise<RawGatewayClient> {
-    const client = await RawGatewayClient.connect(port);
+  static async open(port: number, options: WebSocket.ClientOptions = {}): Promise<RawGatewayClient> {
+    const client = await RawGatewayClient.connect(port, options);
     await client.ask({ type: 'hello', versions: [1] }, 'welcome');
     return client;
   }

@@ -51,7 +51,7 @@ t.test('exactIsTheMulticastByteForByte', async (t) => {
 });
 
 t.test('windowsAreTheDistributorsDepthAndEveryMessageIsAccountedFor', async (t) => {
-  const { connect, distributor } = await open(t, 151, {
+  const { connect, distributor, native } = await open(t, 151, {
     simulate: { symbols: 8, messages: 40_000, liveOrders: 500 },
     rate: 40_000,
   });
@@ -65,7 +65,8 @@ t.test('windowsAreTheDistributorsDepthAndEveryMessageIsAccountedFor', async (t) 
   );
   t.equal((answer.instruments as unknown[]).length, 2);
   await distributor.ended;
-  await until('the end', () => client.windows.size > 0 && chosen.windows.size > 0);
+  await until('the end', () => native.state().sequence === distributor.stats().sequence, 60_000);
+  await until('windows', () => client.windows.size > 0 && chosen.windows.size > 0, 60_000);
   const counts = await client.ask({ type: 'count', id: 1 }, 'counts');
   t.equal(counts.sent, String(client.sent));
   t.equal(counts.conflated, String(client.conflated));
