@@ -1,6 +1,7 @@
 /** The sessions and channels of one worker: who comes and goes, whose turn it is, what is said to them. Pure. */
 import type { NativeGateway } from '../native.js';
 import { TokenBucket } from '../recovery/token_bucket.js';
+import type { ServerSocket } from '../uws_socket.js';
 import { closeCode, type Refusal } from './access/codes.js';
 import { type GatewaySessionInfo, noFigures } from './figures.js';
 import { SessionPace } from './pace.js';

@@ -20,6 +20,8 @@ function opened(access: Partial<GatewayAccess>) {
     },
     sendFrame: () => {},
     buffered: () => 0,
+    join: () => {},
+    leave: () => {},
     end: (code: number, reason: string) => said.push(`end ${code} ${reason}`),
   };
   const session = state.opened(socket, '127.0.0.1', 0) as GatewaySession;
@@ -53,6 +55,8 @@ t.test('whoeverIsTurnedAwayOrEndedIsToldWhyFirst', async (t) => {
     sendText: (text: string) => heard.push(JSON.parse(text).code),
     sendFrame: () => {},
     buffered: () => 0,
+    join: () => {},
+    leave: () => {},
     end: (code: number) => heard.push(String(code)),
   };
   others.state.turnAway(socket, refuse('server_full'));
