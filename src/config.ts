@@ -131,7 +131,7 @@ interface Guarded {
 }
 
 /** Nothing may give what access refuses. */
-function checkAccess({ access, recovery }: Guarded, context: z.RefinementCtx): void {
+export function checkAccess({ access, recovery }: Guarded, context: z.RefinementCtx): void {
   if (access.tokens === '' && access.jwt === null) return;
   const fault = (key: string, message: string) =>
     context.addIssue({ code: 'custom', path: ['recovery', key], message });

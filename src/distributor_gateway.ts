@@ -15,7 +15,7 @@ import { nativeLimits } from './native_limits.js';
 const page_folder = fileURLToPath(new URL('../dist/page', import.meta.url));
 
 /** Clients must log in, at the recovery service too. */
-export function asksForLogin({ access }: ServeOptions): boolean {
+export function asksForLogin({ access }: Pick<ServeOptions, 'access'>): boolean {
   return access.tokens !== '' || access.jwt !== null;
 }
 

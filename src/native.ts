@@ -625,6 +625,8 @@ export interface NativeRecovery {
    * every instrument. The answer comes by onSnapshot with this id.
    */
   requestSnapshot(id: number, sequenceMin: bigint, before: bigint, instruments: Uint32Array): boolean;
+  /** Of an instrument as the replica knows it now; undefined: it is not defined, or there is no replica. */
+  symbol(instrument: number): string | undefined;
   /** `reserve` zero bytes, then whole datagrams from `offset` on; none at the end. Undefined: released. */
   sliceSnapshot(handle: number, offset: number, bytesMax: number, reserve: number): Uint8Array | undefined;
   releaseSnapshot(handle: number): void;

@@ -1,7 +1,11 @@
 /** `depthcast recovery` beside a distributor: serves its past, outlives it, and follows the next one. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import t from 'tap';
+import { newToken, revokeToken } from '../src/gateway/access/token_admin.js';
 import { Cli, channelFlags, ensureBuilt, small } from './cli_process.js';
+import { entitlements } from './gateway/access/parts.js';
 import { RawClient } from './recovery/raw_client.js';
 import { readSnapshot } from './recovery/snapshot_check.js';
 
@@ -106,6 +110,58 @@ t.test('servesThePastOfAnotherProcessThatIsKilledAndStartedAgain', async (t) => 
   await follower.until(() => follower.closed !== undefined, 'the end');
   third.kill('SIGTERM');
   t.equal((await third.ended()).end, 0);
+});
+
+t.test('asksForTheTokensOfTheGatewayAndEndsWhatWasRevoked', async (t) => {
+  const state = t.testdir({});
+  const file = join(state, 'tokens.json');
+  const make = (name: string, grant: object) =>
+    newToken(file, { name, expires_ms: undefined, entitlements: entitlements({ grants: [grant] }) }, Date.now());
+  const whole = make('whole', { channels: [1], instruments: ['*'], modes: ['exact'] });
+  const some = make('some', { channels: [1], instruments: ['DCJH'], modes: ['filtered'] });
+  const flags = [`--state=${state}`, ...small];
+  const source = ['--simulate-symbols=5', '--simulate-live-orders=200', '--rate=5000', '--ring-bytes=1MiB'];
+  const publisher = new Cli(t, [
+    ...['serve', '--no-gateway-port', '--no-recovery-enabled', '--no-snapshot-enabled', ...source],
+    ...channelFlags(61),
+    ...flags,
+  ]);
+  const url = 'http://127.0.0.1:28390';
+  const access = [`--access-tokens=${file}`, '--access-tokens-poll-ms=100', `--access-audit=${state}/audit.log`];
+  const service = new Cli(t, ['recovery', `--control=${url}`, '--status-ms=100', ...access, ...flags]);
+  await service.said(/replica at [1-9]\d{2,}/);
+  const { welcome: stranger } = await RawClient.open(url);
+  t.match(stranger, { type: 'refused', code: 'unauthorised', message: /^credential_missing/ });
+  const { client, welcome } = await RawClient.open(url, 1, whole.text);
+  t.teardown(() => client.close());
+  const session = String(welcome.session);
+  t.match((await client.retransmit(session, [[1, 10]])).done, { type: 'done', sent: [['1', '10']] });
+  const { client: narrow } = await RawClient.open(url, 1, some.text);
+  t.teardown(() => narrow.close());
+  const denied = { type: 'refused', code: 'unauthorised' };
+  t.match((await narrow.retransmit(session, [[1, 10]])).done, { ...denied, message: /^mode_denied/ });
+  t.match((await narrow.ask({ type: 'snapshot', session })).done, denied);
+  const symbols = await Promise.all(
+    [1, 2, 3, 4, 5].map(async (instrument) => {
+      const { done } = await narrow.ask({ type: 'snapshot', session, instruments: [instrument] });
+      return done.type === 'done' || done.code === 'no_snapshot';
+    }),
+  );
+  t.same(symbols, [true, false, false, false, false], 'by the names of the replica');
+  revokeToken(file, whole.id, Date.now());
+  await client.until(() => client.closed !== undefined, 'its end');
+  t.match(client.closed, { code: 4_401, reason: 'token_revoked' });
+  service.kill('SIGTERM');
+  t.equal((await service.ended()).end, 0);
+  const audit = readFileSync(`${state}/audit.log`, 'utf8');
+  for (const event of ['login', 'refused', 'ended']) t.match(audit, `"event":"${event}"`);
+  const wrong = await new Cli(t, ['recovery', ...flags, ...access, '--recovery-token=x']).ended();
+  t.match([wrong.end, wrong.stderr], [2, /expected nothing, since access says/]);
+  const open = await new Cli(t, ['recovery', ...flags, ...access, '--control=http://0.0.0.0:28391']).ended();
+  t.not(open.end, 0);
+  t.match(open.stderr, /TLS is missing/);
+  publisher.kill('SIGTERM');
+  await publisher.ended();
 });
 
 t.test('complainsOfWrongOptionsAndOfAnAddressThatIsTaken', async (t) => {

@@ -69,6 +69,7 @@ Napi::Function ArchiveBinding::define(Napi::Env env) {
       env, "Recovery",
       {InstanceMethod<&ArchiveBinding::read>("read"), InstanceMethod<&ArchiveBinding::state>("state"),
        InstanceMethod<&ArchiveBinding::request_snapshot>("requestSnapshot"),
+       InstanceMethod<&ArchiveBinding::symbol>("symbol"),
        InstanceMethod<&ArchiveBinding::slice_snapshot>("sliceSnapshot"),
        InstanceMethod<&ArchiveBinding::release_snapshot>("releaseSnapshot"),
        InstanceMethod<&ArchiveBinding::counters>("counters"), InstanceMethod<&ArchiveBinding::close>("close")});
@@ -220,6 +221,16 @@ Napi::Value ArchiveBinding::slice_snapshot(const Napi::CallbackInfo& info) {
       end += length;
     }
     return frame_of(env, reserve, bytes.data() + offset, end - offset);
+  });
+}
+
+Napi::Value ArchiveBinding::symbol(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  return guard(env, [&]() -> Napi::Value {
+    const auto instrument = static_cast<std::uint32_t>(size_of(env, info[0], "instrument", 0xffff'ffff));
+    const std::string name = replica_ == nullptr ? std::string{} : replica_->symbol(instrument);
+    if (name.empty()) return env.Undefined();
+    return Napi::String::New(env, name);
   });
 }
 

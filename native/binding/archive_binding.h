@@ -33,6 +33,7 @@ class ArchiveBinding final : public Napi::ObjectWrap<ArchiveBinding> {
   Napi::Value read(const Napi::CallbackInfo& info);
   Napi::Value state(const Napi::CallbackInfo& info);
   Napi::Value request_snapshot(const Napi::CallbackInfo& info);
+  Napi::Value symbol(const Napi::CallbackInfo& info);
   Napi::Value slice_snapshot(const Napi::CallbackInfo& info);
   Napi::Value release_snapshot(const Napi::CallbackInfo& info);
   Napi::Value counters(const Napi::CallbackInfo& info);

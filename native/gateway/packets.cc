@@ -1,6 +1,7 @@
 #include "gateway/packets.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "encode/prefix.h"
 
@@ -57,6 +58,8 @@ bool Packets::level(const Subscription& other) const {
 }
 
 bool Packets::follow(std::uint64_t sequence) {
+  // Nothing comes after it; such a client has none of our numbers.
+  if (sequence == std::numeric_limits<std::uint64_t>::max()) return false;
   reader_ = source_.reader();
   if (!reader_) return false;
   // Twice: what is written between the two looks is found by the second.

@@ -111,6 +111,7 @@ void ReplicaThread::run() {
   while (!stop_.load(std::memory_order_acquire)) {  // pairs with stop()
     const std::int64_t now_ns = io::monotonic_ns();
     bool worked = follow(now_ns);
+    publish_symbols();
     serve(now_ns);
     tick_checkpoint(now_ns);
     worked = tick_loop(now_ns) || worked;
@@ -137,6 +138,25 @@ bool ReplicaThread::follow(std::int64_t now_ns) {
   const bool worked = follower_.step(now_ns);
   if (worked) log->add(Activity::replica, begin_ns);
   return worked;
+}
+
+void ReplicaThread::publish_symbols() {
+  const book::Replica& replica = follower_.replica();
+  if (follower_.session() == symbols_session_ && replica.definitions_version() == symbols_version_) return;
+  symbols_session_ = follower_.session();
+  symbols_version_ = replica.definitions_version();
+  std::vector<std::string> symbols(std::size_t{replica.instrument_last()} + 1);
+  for (std::uint32_t instrument = 1; instrument <= replica.instrument_last(); ++instrument) {
+    const book::DefinitionRecord& record = replica.definition(instrument);
+    if (record.defined) symbols[instrument] = record.symbol;
+  }
+  const std::lock_guard lock(symbols_mutex_);
+  symbols_.swap(symbols);
+}
+
+std::string ReplicaThread::symbol(std::uint32_t instrument) const {
+  const std::lock_guard lock(symbols_mutex_);
+  return instrument < symbols_.size() ? symbols_[instrument] : std::string{};
 }
 
 void ReplicaThread::serve(std::int64_t now_ns) {

@@ -100,6 +100,8 @@ class ReplicaThread {
   void stop();
   // False, and nothing will come, where too many wait already.
   bool request_snapshot(SnapshotRequest request, OnSnapshot on_snapshot);
+  // As it is defined now; empty: it is not.
+  std::string symbol(std::uint32_t instrument) const;
 
   const Counters<ReplicaCounter>& counters() const { return counters_; }
 
@@ -119,6 +121,8 @@ class ReplicaThread {
 
   void run();
   bool follow(std::int64_t now_ns);
+  // Where definitions have changed since the last time.
+  void publish_symbols();
   void serve(std::int64_t now_ns);
   // False: it waits on.
   bool serve_one(Waiting& waiting, std::int64_t now_ns);
@@ -149,10 +153,15 @@ class ReplicaThread {
   std::int64_t checkpoint_due_ns_ = 0;
   std::uint64_t checkpoint_session_ = 0;
   std::uint64_t checkpoint_sequence_ = 0;
+  std::uint64_t symbols_session_ = 0;
+  std::uint64_t symbols_version_ = 0;
 
   // One checkpoint at a time is written, by a thread of its own: an fsync may take longer than the ring retains.
   std::thread checkpoint_thread_;
   std::atomic<bool> checkpoint_running_{false};
+
+  mutable std::mutex symbols_mutex_;  // guards symbols_
+  std::vector<std::string> symbols_;  // by instrument
 
   std::mutex mutex_;  // guards requests_; the thread looks only when requested_ says so
   std::vector<Waiting> requests_;

@@ -35,6 +35,7 @@ export async function openGateway(ringPath: string, clients: number): Promise<{ 
       port: 0,
       shared: false,
       tls: undefined,
+      idleSeconds: 60,
       sessionsMax: clients + 16,
       subscriptionsMax: 8,
       levels: 10,

@@ -2,6 +2,8 @@
 import { join } from 'node:path';
 import type { z } from 'zod';
 import { ControlServer } from '../control/server.js';
+import { asksForLogin } from '../distributor_gateway.js';
+import { AccessService } from '../gateway/access/access_service.js';
 import { nativeLimits } from '../native_limits.js';
 import { ChannelRecovery } from '../recovery/channel_recovery.js';
 import { recovery_path } from '../recovery/protocol.js';
@@ -31,8 +33,20 @@ function statusLine(recovery: ChannelRecovery): string {
   return parts.join(', ');
 }
 
+/** As open as the multicast groups where nobody can log in. Throws ConfigError or TokenFileError. */
+function guard(options: Options, ways: ChannelRecovery): AccessService | undefined {
+  if (!asksForLogin(options)) return undefined;
+  const { access, channel, control } = options;
+  // The control service speaks no TLS.
+  const place = { host: new URL(control).hostname, tls: false };
+  const service = new AccessService(access, place, { actions: (actions) => ways.act(actions), notice: say });
+  service.start();
+  ways.setGuard({ control: service.control, channel, nameOf: (instrument) => ways.symbolOf(instrument) });
+  return service;
+}
+
 function make(options: Options): ChannelRecovery {
-  const { limits, ...rest } = options;
+  const { access: _, limits, ...rest } = options;
   return new ChannelRecovery({ ...rest, limits: nativeLimits(limits) }, true);
 }
 
@@ -47,7 +61,9 @@ export async function recovery(given: Record<string, unknown>): Promise<CommandE
   };
   const server = new ControlServer(options.control, channels, ways.addRoutes);
   let timer: NodeJS.Timeout | undefined;
+  let access: AccessService | undefined;
   try {
+    access = guard(options, ways);
     await server.start();
     await ways.open({ ringPath: options.ringPath || join(options.state, 'ring') });
     say(`recovery of channel ${options.channel} at ${server.url}${recovery_path}, state folder ${options.state}`);
@@ -59,5 +75,6 @@ export async function recovery(given: Record<string, unknown>): Promise<CommandE
     clearInterval(timer);
     ways.close();
     server.close();
+    await access?.close();
   }
 }

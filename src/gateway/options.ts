@@ -46,6 +46,9 @@ export const gatewayOptions = z.strictObject({
   bufferedBytes: byteCount(65_536, 2 ** 30)
     .default(262_144)
     .describe('bytes that may wait for one socket before it is a slow consumer'),
+  idleSeconds: wholeNumber(8, 960)
+    .default(60)
+    .describe('seconds without a word from a client, answers to pings included, after which it is gone'),
   requestsPerSecond: wholeNumber(1, 1_000_000).default(100).describe('requests a second of one session, and at once'),
   windowBytesMax: byteCount(2 ** 20, 2 ** 36)
     .default(256 * 2 ** 20)

@@ -24,8 +24,6 @@ const tick_every_ms = 100;
 const idle_ms = 1;
 /** The same without anybody to serve: the channels are followed, so that a first subscription finds them. */
 const alone_ms = 10;
-/** Without a word from the client for so long, pings included, it is gone. */
-const idle_s_max = 60;
 /** What may be added to a socket that was found to have room, and texts besides. */
 const backpressure_slack = 4 * 2 ** 20;
 
@@ -36,6 +34,8 @@ export interface GatewayServerOptions extends GatewayStateOptions {
   /** Other threads listen on the same port. */
   shared: boolean;
   tls: Tls | undefined;
+  /** Without a word from the client for so long, answers to pings included, it is gone; 8 to 960. */
+  idleSeconds: number;
 }
 
 /** Who is asked about a socket before it becomes a session. No function fails. */
@@ -173,7 +173,7 @@ export class GatewayServer {
       // Beyond it the socket is closed: a frame that is dropped would be a silent loss.
       maxBackpressure: this.#options.bufferedBytes + backpressure_slack,
       closeOnBackpressureLimit: true,
-      idleTimeout: idle_s_max,
+      idleTimeout: this.#options.idleSeconds,
       sendPingsAutomatically: true,
       upgrade: (response, request, context) => this.#upgrade(response, request, context),
       open: (socket) => {

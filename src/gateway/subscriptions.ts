@@ -9,6 +9,8 @@ import { chooseFor, permitted, refusalOf } from './subscription_choice.js';
 
 const default_levels = 10;
 const default_interval_ms = 100;
+/** Behind it nothing can be had: who resumes there is told that it is gone, and begins anew. */
+const no_number = 2n ** 64n - 1n;
 
 /** Of a subscription that must be there already. */
 export type KnownMessage = Extract<ClientMessage, { type: 'change' | 'count' | 'unsubscribe' }>;
@@ -56,7 +58,7 @@ export class Subscriptions {
     }
     this.#serving.single(session);
     const { resume } = message;
-    const from = resume !== undefined && resume.session === channel.session ? resume.sequence : 0n;
+    const from = resume === undefined ? 0n : resume.session === channel.session ? resume.sequence : no_number;
     if (!channel.native.subscribe(clientOf(session, channel), id, requestOf(subscription, from))) {
       this.#table.error(session, { id, code: 'id_in_use', message: 'that number is in use' });
       return;

@@ -60,6 +60,11 @@ export class ChannelRecovery {
     if (this.#service !== undefined) this.#service.guard = guard;
   }
 
+  /** Of an instrument as the replica knows it; undefined: it is not defined, or there is no replica. */
+  symbolOf(instrument: number): string | undefined {
+    return this.#closed ? undefined : this.#native?.symbol(instrument);
+  }
+
   /** Logins of the guard's that have ended. */
   act(actions: readonly SessionAction[]): void {
     this.#service?.act(actions);

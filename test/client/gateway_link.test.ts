@@ -74,6 +74,7 @@ const serverOptions = {
   port: 0,
   shared: false,
   tls: undefined,
+  idleSeconds: 60,
   sessionsMax: 100,
   subscriptionsMax: 8,
   bufferedBytes: 262_144,

@@ -28,7 +28,13 @@ export async function gatewayOn(
   number: number,
   given: ServeOptionsInput,
   more: Partial<
-    GatewayStateOptions & { grant: Grant; port: number; tls: Tls; verdict: (token?: string) => LoginVerdict }
+    GatewayStateOptions & {
+      grant: Grant;
+      idleSeconds: number;
+      port: number;
+      tls: Tls;
+      verdict: (token?: string) => LoginVerdict;
+    }
   > = {},
   addRoutes?: (app: TemplatedApp) => void,
 ) {
@@ -74,6 +80,7 @@ export async function gatewayOn(
       port: 0,
       shared: false,
       tls: undefined,
+      idleSeconds: 60,
       sessionsMax: 100,
       subscriptionsMax: 8,
       levels: bounds.depthLevels,
