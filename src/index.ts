@@ -75,8 +75,11 @@ export type { Histogram } from './latency.js';
 export { type ApplyResult, OrderBooks, type OrderInput, type OrderKey } from './order_book.js';
 export { PublisherError, type PublisherErrorCode } from './publisher/errors.js';
 export {
+  type EngineAuction,
   type EngineDefinition,
+  type EngineTradeFields,
   EventBatch,
+  engineReference,
   engineSide,
   engineStatus,
   engineTradeKind,

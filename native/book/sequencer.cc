@@ -102,6 +102,7 @@ void Sequencer::take(const InputEvent& event, const ingest::InputCell* extension
     case InputKind::trade: return trade(event, extension->trade, instrument);
     case InputKind::clear: return clear(event, instrument);
     case InputKind::delist: return delist(event, instrument);
+    case InputKind::limits: return limits(event, instrument);
     default: return refuse(ApplyResult::unknown_kind, event);
   }
 }
@@ -151,7 +152,7 @@ void Sequencer::set_record(std::uint32_t instrument, const InstrumentRecord& rec
   grids_ = grids_ || definition.price_increment != 0 || definition.price_low != 0 || definition.price_high != 0;
 }
 
-void Sequencer::define(const InputEvent& event, const ingest::DefinitionData& definition) {
+void Sequencer::define(const InputEvent& event, const ingest::DefinitionData& told) {
   std::uint32_t instrument = instrument_of(event.source_code);
   const bool fresh = instrument == no_instrument;
   if (event.source_code == 0 || event.source_code >= source_codes_max ||
@@ -161,6 +162,11 @@ void Sequencer::define(const InputEvent& event, const ingest::DefinitionData& de
     return;
   }
   const bool listed = fresh || book_.instrument(instrument).status != TradingStatus::delisted;
+  ingest::DefinitionData definition = told;
+  if (!fresh && told.price_low == 0 && told.price_high == 0) {
+    definition.price_low = records_[instrument].definition.price_low;
+    definition.price_high = records_[instrument].definition.price_high;
+  }
   if (fresh) {
     instrument = ++instrument_count_;
     by_source_code_[event.source_code] = instrument;
@@ -168,15 +174,31 @@ void Sequencer::define(const InputEvent& event, const ingest::DefinitionData& de
     ++counters_.definitions_repeated;
     return;
   }
-  if (open_messages_ != 0) end_open_event(event);  // a definition is an event of its own
-  set_record(instrument, {event.source_code, definition});
-  const Stamp stamp = take_number(event);
-  sink_.on_definition(instrument, take_instrument_number(instrument), event.source_code, definition, stamp);
-  finish(event, true);
+  tell_definition(event, instrument, {event.source_code, definition});
   if (listed) return;
   BookMessage again{
       0, 0, 0, 0, instrument, 0, Kind::status, Side::none, flags::book_affecting};  // unknown, as at first
   emit(book_.apply(again, next_sequence_), again, event, 0);
+}
+
+void Sequencer::tell_definition(const InputEvent& event, std::uint32_t instrument, const InstrumentRecord& record) {
+  if (open_messages_ != 0) end_open_event(event);  // a definition is an event of its own
+  set_record(instrument, record);
+  const Stamp stamp = take_number(event);
+  sink_.on_definition(instrument, take_instrument_number(instrument), record.source_code, record.definition, stamp);
+  finish(event, true);
+}
+
+void Sequencer::limits(const InputEvent& event, std::uint32_t instrument) {
+  if (instrument == channel_instrument) return refuse(ApplyResult::unknown_instrument, event);
+  InstrumentRecord record = records_[instrument];
+  record.definition.price_low = event.price;
+  record.definition.price_high = static_cast<std::int64_t>(event.detail);
+  if (record.definition == records_[instrument].definition) {
+    ++counters_.definitions_repeated;
+    return;
+  }
+  tell_definition(event, instrument, record);
 }
 
 void Sequencer::end_open_event(const InputEvent& event) {

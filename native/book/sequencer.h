@@ -143,7 +143,9 @@ class Sequencer {
   }
   std::uint32_t instrument_of(std::uint32_t source_code) const;
   std::uint32_t order_of(const ingest::InputEvent& event, const Hint& hint);
-  void define(const ingest::InputEvent& event, const ingest::DefinitionData& definition);
+  void define(const ingest::InputEvent& event, const ingest::DefinitionData& told);
+  void limits(const ingest::InputEvent& event, std::uint32_t instrument);
+  void tell_definition(const ingest::InputEvent& event, std::uint32_t instrument, const InstrumentRecord& record);
   void clear(const ingest::InputEvent& event, std::uint32_t instrument);
   void delist(const ingest::InputEvent& event, std::uint32_t instrument);
   void add(const ingest::InputEvent& event, std::uint32_t instrument, const Hint& hint);

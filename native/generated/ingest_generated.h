@@ -260,27 +260,39 @@ FLATBUFFERS_MANUALLY_ALIGNED_STRUCT(8) Definition FLATBUFFERS_FINAL_CLASS {
  private:
   uint64_t symbol_1_;
   uint64_t symbol_2_;
+  int64_t price_low_;
+  int64_t price_high_;
   uint32_t lot_size_;
+  uint32_t price_increment_;
   int8_t price_exponent_;
   int8_t quantity_exponent_;
   uint16_t reserved_1_;
+  uint32_t reserved_2_;
 
  public:
   Definition()
       : symbol_1_(0),
         symbol_2_(0),
+        price_low_(0),
+        price_high_(0),
         lot_size_(0),
+        price_increment_(0),
         price_exponent_(0),
         quantity_exponent_(0),
-        reserved_1_(0) {
+        reserved_1_(0),
+        reserved_2_(0) {
   }
-  Definition(uint64_t _symbol_1, uint64_t _symbol_2, uint32_t _lot_size, int8_t _price_exponent, int8_t _quantity_exponent, uint16_t _reserved_1)
+  Definition(uint64_t _symbol_1, uint64_t _symbol_2, int64_t _price_low, int64_t _price_high, uint32_t _lot_size, uint32_t _price_increment, int8_t _price_exponent, int8_t _quantity_exponent, uint16_t _reserved_1, uint32_t _reserved_2)
       : symbol_1_(::flatbuffers::EndianScalar(_symbol_1)),
         symbol_2_(::flatbuffers::EndianScalar(_symbol_2)),
+        price_low_(::flatbuffers::EndianScalar(_price_low)),
+        price_high_(::flatbuffers::EndianScalar(_price_high)),
         lot_size_(::flatbuffers::EndianScalar(_lot_size)),
+        price_increment_(::flatbuffers::EndianScalar(_price_increment)),
         price_exponent_(::flatbuffers::EndianScalar(_price_exponent)),
         quantity_exponent_(::flatbuffers::EndianScalar(_quantity_exponent)),
-        reserved_1_(::flatbuffers::EndianScalar(_reserved_1)) {
+        reserved_1_(::flatbuffers::EndianScalar(_reserved_1)),
+        reserved_2_(::flatbuffers::EndianScalar(_reserved_2)) {
   }
   uint64_t symbol_1() const {
     return ::flatbuffers::EndianScalar(symbol_1_);
@@ -288,8 +300,17 @@ FLATBUFFERS_MANUALLY_ALIGNED_STRUCT(8) Definition FLATBUFFERS_FINAL_CLASS {
   uint64_t symbol_2() const {
     return ::flatbuffers::EndianScalar(symbol_2_);
   }
+  int64_t price_low() const {
+    return ::flatbuffers::EndianScalar(price_low_);
+  }
+  int64_t price_high() const {
+    return ::flatbuffers::EndianScalar(price_high_);
+  }
   uint32_t lot_size() const {
     return ::flatbuffers::EndianScalar(lot_size_);
+  }
+  uint32_t price_increment() const {
+    return ::flatbuffers::EndianScalar(price_increment_);
   }
   int8_t price_exponent() const {
     return ::flatbuffers::EndianScalar(price_exponent_);
@@ -300,8 +321,11 @@ FLATBUFFERS_MANUALLY_ALIGNED_STRUCT(8) Definition FLATBUFFERS_FINAL_CLASS {
   uint16_t reserved_1() const {
     return ::flatbuffers::EndianScalar(reserved_1_);
   }
+  uint32_t reserved_2() const {
+    return ::flatbuffers::EndianScalar(reserved_2_);
+  }
 };
-FLATBUFFERS_STRUCT_END(Definition, 24);
+FLATBUFFERS_STRUCT_END(Definition, 48);
 
 struct Login FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
   typedef LoginBuilder Builder;

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
-#include <limits>
 
 namespace depthcast::ingest {
 namespace {
@@ -38,6 +37,10 @@ constexpr std::array<Meaning, engine::event_kinds> make_meanings() {
   at(EventKind::system) = {InputKind::reference};
   at(EventKind::delist) = {InputKind::delist};
   at(EventKind::clear) = {InputKind::clear};
+  at(EventKind::limits) = {InputKind::limits};
+  at(EventKind::reference) = {InputKind::reference};
+  at(EventKind::price_discovery) = {InputKind::trade, Kind::price_discovery};
+  at(EventKind::retail_interest) = {InputKind::trade, Kind::retail_interest};
   return meanings;
 }
 constexpr auto meanings = make_meanings();
@@ -49,28 +52,36 @@ void set_definition(const engine::Event& event, DefinitionData& definition) {
   definition.price_exponent = static_cast<std::int8_t>(event.extra);
   definition.quantity_exponent = static_cast<std::int8_t>(event.extra >> 8);
   definition.lot_size = static_cast<std::uint32_t>(event.quantity);
-  // A step beyond 32 bits cannot be told.
-  const bool told = event.price > 0 && event.price <= std::numeric_limits<std::uint32_t>::max();
-  definition.price_increment = told ? static_cast<std::uint32_t>(event.price) : 0;
+  definition.price_increment = static_cast<std::uint32_t>(event.price);
 }
 
-void set_trade(const engine::Event& event, InputEvent& input, TradeData& trade) {
+void set_trade(const engine::Event& event, const engine::Event* fields, InputEvent& input, TradeData& trade) {
   trade = {};
   trade.code = static_cast<std::uint32_t>(event.extra);
+  if (fields != nullptr) {
+    input.position = fields->number;
+    trade.quantity_2 = fields->order_id;
+    trade.price_2 = fields->price;
+    trade.price_3 = static_cast<std::int64_t>(fields->detail);
+    trade.price_4 = static_cast<std::int64_t>(fields->quantity);
+    trade.price_5 = static_cast<std::int64_t>(fields->extra);
+  }
   if (event.kind != EventKind::auction) return;
   input.order_id = 0;
   trade.quantity_2 = event.order_id;
 }
 
-bool can_be_taken(const engine::Event& event) {
-  return engine::well_formed(event) &&
-         (event.kind != EventKind::definition || event.quantity <= std::numeric_limits<std::uint32_t>::max());
+// An event that says it has fields comes with them; fields come with nothing else.
+bool can_be_taken(const engine::Event& event, const engine::Event* fields) {
+  return engine::well_formed(event) && event.kind != EventKind::fields &&
+         ((event.flags & engine::has_fields) != 0) == (fields != nullptr);
 }
 
 }  // namespace
 
-std::size_t to_cells(const engine::Event& event, std::span<InputCell, engine_cells_max> out) {
-  if (!can_be_taken(event)) [[unlikely]] {
+std::size_t to_cells(const engine::Event& event, std::span<InputCell, engine_cells_max> out,
+                     const engine::Event* fields) {
+  if (!can_be_taken(event, fields)) [[unlikely]] {
     // Whatever else is wrong with it, its time must not be.
     const std::int64_t time_ns = std::clamp<std::int64_t>(event.time_ns, 0, engine::event_time_max - 1);
     out[0].event = {event.number, time_ns, 0, 0, 0, 0, 0, InputKind::none, Side::none, Kind::none, 0};
@@ -78,16 +89,23 @@ std::size_t to_cells(const engine::Event& event, std::span<InputCell, engine_cel
   }
   const Meaning meaning = meanings[static_cast<std::size_t>(event.kind)];
   InputEvent& input = out[0].event;
-  input = {event.number,       event.time_ns, event.order_id,
-           event.detail,       event.price,   event.quantity,
-           event.instrument,   meaning.kind,  static_cast<Side>(event.side),
-           meaning.trade_kind, event.flags};
+  input = {event.number,
+           event.time_ns,
+           event.order_id,
+           event.detail,
+           event.price,
+           event.quantity,
+           event.instrument,
+           meaning.kind,
+           static_cast<Side>(event.side),
+           meaning.trade_kind,
+           static_cast<std::uint8_t>(event.flags & ~engine::has_fields)};
   if (meaning.kind == InputKind::definition) [[unlikely]] {
     input.bits = 0;
     set_definition(event, out[1].definition);
   } else if (meaning.kind == InputKind::trade) {
-    set_trade(event, input, out[1].trade);
-  } else if (meaning.kind == InputKind::reference) {
+    set_trade(event, fields, input, out[1].trade);
+  } else if (event.kind == EventKind::system) {
     input.side = static_cast<Side>(ReferenceKind::system_event);
   }
   return cells_of(meaning.kind);

@@ -18,7 +18,7 @@ struct FramePrefix {
 static_assert(sizeof(FramePrefix) == 8);
 
 constexpr std::uint32_t frame_magic = 0x31494344;  // "DCI1"
-constexpr std::uint16_t frames_version = 1;
+constexpr std::uint16_t frames_version = 2;
 constexpr std::size_t login_bytes_max = 8'192;
 constexpr std::size_t token_bytes_max = 4'096;
 constexpr std::size_t engine_name_bytes_max = 64;

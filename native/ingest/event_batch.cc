@@ -6,7 +6,7 @@
 namespace depthcast::ingest {
 namespace {
 
-static_assert(sizeof(frames::Event) == 48 && sizeof(frames::TradeFields) == 48 && sizeof(frames::Definition) == 24);
+static_assert(sizeof(frames::Event) == 48 && sizeof(frames::TradeFields) == 48 && sizeof(frames::Definition) == 48);
 
 constexpr std::uint8_t known_bits = input_detail_set | input_non_printable | input_at_price | input_goes_on;
 
@@ -28,7 +28,7 @@ bool side_fits(const frames::Event& event) {
 
 BatchFault check(const frames::Event& event) {
   if (event.kind() < static_cast<std::uint8_t>(InputKind::add) ||
-      event.kind() > static_cast<std::uint8_t>(InputKind::delist)) {
+      event.kind() > static_cast<std::uint8_t>(InputKind::limits)) {
     return BatchFault::unknown_kind;
   }
   if (!side_fits(event)) return BatchFault::wrong_side;
@@ -37,8 +37,15 @@ BatchFault check(const frames::Event& event) {
     return BatchFault::wrong_trade_kind;
   }
   const bool goes_on = (event.bits() & input_goes_on) != 0;
-  const bool is_definition = event.kind() == static_cast<std::uint8_t>(InputKind::definition);
-  if ((event.bits() & ~known_bits) != 0 || (goes_on && is_definition)) return BatchFault::unknown_bits;
+  const auto kind = static_cast<InputKind>(event.kind());
+  const bool alone = kind == InputKind::definition || kind == InputKind::limits;
+  if ((event.bits() & ~known_bits) != 0 || (goes_on && alone)) return BatchFault::unknown_bits;
+  if (kind == InputKind::limits && event.price() > static_cast<std::int64_t>(event.detail())) {
+    return BatchFault::wrong_range;
+  }
+  if (kind == InputKind::status && event.quantity() > static_cast<std::uint64_t>(TradingStatus::delisted)) {
+    return BatchFault::wrong_status;
+  }
   if (event.time() < 0 || event.time() >= event_time_max) return BatchFault::wrong_time;
   return BatchFault::none;
 }
@@ -59,6 +66,11 @@ bool symbol_fits(const frames::Definition& definition) {
          std::all_of(end, last, [](char letter) { return letter == 0; });
 }
 
+BatchFault check(const frames::Definition& definition) {
+  if (!symbol_fits(definition)) return BatchFault::wrong_symbol;
+  return definition.price_low() > definition.price_high() ? BatchFault::wrong_range : BatchFault::none;
+}
+
 }  // namespace
 
 const char* describe(BatchFault fault) {
@@ -74,6 +86,8 @@ const char* describe(BatchFault fault) {
     case BatchFault::open_end: return "it goes on, but the batch ends";
     case BatchFault::wrong_time: return "its time is below 0 or beyond 2^62 - 1 ns";
     case BatchFault::wrong_symbol: return "its symbol is not 1 to 16 printable characters, then zeros";
+    case BatchFault::wrong_range: return "its lowest price is above its highest";
+    case BatchFault::wrong_status: return "its trading status is none of 0 to 5";
     case BatchFault::wrong_fields: return "the batch has not one entry of `trades` or `definitions` for each of them";
   }
   return "";
@@ -96,8 +110,9 @@ BatchFault EventBatch::read(const frames::Batch& from, std::size_t events_max, E
     BatchFault fault = check(event);
     trades += event.kind() == static_cast<std::uint8_t>(InputKind::trade) ? 1 : 0;
     if (event.kind() == static_cast<std::uint8_t>(InputKind::definition)) {
-      const bool fits = definitions >= out.definitions_.size() || symbol_fits(out.definitions_[definitions]);
-      if (fault == BatchFault::none && !fits) fault = BatchFault::wrong_symbol;
+      if (fault == BatchFault::none && definitions < out.definitions_.size()) {
+        fault = check(out.definitions_[definitions]);
+      }
       ++definitions;
     }
     if (fault != BatchFault::none) {
@@ -150,6 +165,9 @@ void EventBatch::take(InputCell& event, InputCell* extension) {
     to.price_exponent = fields.price_exponent();
     to.quantity_exponent = fields.quantity_exponent();
     to.lot_size = fields.lot_size();
+    to.price_increment = fields.price_increment();
+    to.price_low = fields.price_low();
+    to.price_high = fields.price_high();
   }
   pass();
 }

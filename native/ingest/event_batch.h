@@ -22,6 +22,8 @@ enum class BatchFault : std::uint8_t {
   open_end,  // an event that goes on in the next batch
   wrong_time,
   wrong_symbol,
+  wrong_range,  // the lowest price is above the highest
+  wrong_status,
   wrong_fields,  // not one entry of `trades` for each trade, one of `definitions` for each definition
 };
 // In words, for the engine's developer.

@@ -21,11 +21,12 @@ enum class InputKind : std::uint8_t {
   definition,    // extension follows
   clear,         // every order of the instrument goes; of instrument 0: every order
   delist,        // every order of the instrument goes, and it takes no more until it is defined anew
+  limits,        // price: the lowest that an order may have from now on; detail: the highest (signed); both 0: any
 };
 
 constexpr const char* name_of(InputKind kind) {
-  constexpr const char* names[] = {"none",   "add",       "execute", "cancel",     "delete", "replace",
-                                   "status", "reference", "trade",   "definition", "clear",  "delist"};
+  constexpr const char* names[] = {"none",      "add",   "execute",    "cancel", "delete", "replace", "status",
+                                   "reference", "trade", "definition", "clear",  "delist", "limits"};
   const auto index = static_cast<std::size_t>(kind);
   return index < sizeof names / sizeof *names ? names[index] : "unknown";
 }
@@ -62,7 +63,8 @@ static_assert(sizeof(InputEvent) == 56);
 constexpr std::uint8_t input_detail_set = 1U << 0;
 constexpr std::uint8_t input_non_printable = 1U << 1;
 constexpr std::uint8_t input_at_price = 1U << 2;
-constexpr std::uint8_t input_goes_on = 1U << 3;  // the next input belongs to the same event (never set in a definition)
+constexpr std::uint8_t input_goes_on = 1U
+                                       << 3;  // the next input belongs to the same event (never in definition, limits)
 
 struct DefinitionData {
   char symbol[16];  // filled up with zeros
@@ -73,7 +75,7 @@ struct DefinitionData {
   std::uint8_t reserved;
   std::uint32_t lot_size;
   std::uint32_t price_increment;  // prices are multiples of it; 0: of any
-  std::int64_t price_low;         // and lie from low to high; both 0: anywhere
+  std::int64_t price_low;         // and lie from low to high; both 0: anywhere, or as told before
   std::int64_t price_high;
 
   bool operator==(const DefinitionData&) const = default;

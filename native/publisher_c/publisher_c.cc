@@ -19,7 +19,10 @@ namespace {
 static_assert(sizeof(depthcast_event) == sizeof(engine::Event) &&
               offsetof(depthcast_event, instrument) == offsetof(engine::Event, instrument) &&
               offsetof(depthcast_event, extra) == offsetof(engine::Event, extra));
-static_assert(DEPTHCAST_SYSTEM == static_cast<int>(engine::EventKind::system) &&
+static_assert(DEPTHCAST_FIELDS + 1 == engine::event_kinds &&
+              DEPTHCAST_FIELDS == static_cast<int>(engine::EventKind::fields) &&
+              DEPTHCAST_HAS_FIELDS == engine::has_fields &&
+              DEPTHCAST_SYSTEM == static_cast<int>(engine::EventKind::system) &&
               DEPTHCAST_SELL == static_cast<int>(engine::Side::sell) && DEPTHCAST_GOES_ON == engine::goes_on &&
               DEPTHCAST_BROKEN == static_cast<int>(engine::PushStatus::broken));
 

@@ -127,25 +127,39 @@ SharedMemorySource::Step SharedMemorySource::step(SourceInput& input) {
   if (taken_ == published_) return ended ? Step::ended : Step::nothing;
   const std::uint64_t until = std::min(published_, taken_ + SourceInput::claim_cells / 2);
   while (taken_ < until && input.room(ingest::engine_cells_max)) {
-    if (!take_one(input)) return Step::broken;
+    const Taken taken = take_one(input, ended);
+    if (taken == Taken::broken) return Step::broken;
+    if (taken == Taken::half) break;
   }
   taken_told_.store(taken_, std::memory_order_relaxed);  // a figure only
   return input.waiting() != 0 ? Step::took : Step::nothing;
 }
 
-bool SharedMemorySource::take_one(SourceInput& input) {
+bool SharedMemorySource::read(std::uint64_t number, engine::Event& event) {
+  event = copy_of(file_.slot(number));
+  if (event.number == number) return true;
+  return fail("event " + std::to_string(number) + " in its slot, but it is numbered " + std::to_string(event.number));
+}
+
+SharedMemorySource::Taken SharedMemorySource::take_one(SourceInput& input, bool ended) {
   const std::uint64_t number = taken_ + 1;
-  const engine::Event event = copy_of(file_.slot(number));
-  if (event.number != number) {
-    return fail("event " + std::to_string(number) + " in its slot, but it is numbered " + std::to_string(event.number));
+  engine::Event event;
+  if (!read(number, event)) return Taken::broken;
+  engine::Event fields;
+  bool with_fields = (event.flags & engine::has_fields) != 0;
+  if (with_fields) [[unlikely]] {
+    // The engine has published the first half alone: the other one comes, or there is nothing more to come.
+    if (number == published_ && !ended) return Taken::half;
+    if (number != published_ && !read(number + 1, fields)) return Taken::broken;
+    with_fields = fields.kind == engine::EventKind::fields && engine::well_formed(fields);
   }
   std::array<ingest::InputCell, ingest::engine_cells_max> cells;
-  const std::size_t count = ingest::to_cells(event, cells);
+  const std::size_t count = ingest::to_cells(event, cells, with_fields ? &fields : nullptr);
   if (cells[0].event.kind == ingest::InputKind::none) malformed_.fetch_add(1, std::memory_order_relaxed);  // a figure
   for (std::size_t index = 0; index < count; ++index) input.cell(index) = cells[index];
   input.put(count);
-  taken_ = number;
-  return true;
+  taken_ = cells[0].event.position;
+  return Taken::whole;
 }
 
 void SharedMemorySource::commit(const SourceInput& input) {

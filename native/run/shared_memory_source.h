@@ -37,7 +37,9 @@ class SharedMemorySource final : public EventSource {
 
   bool begin(const SourceInput& input);
   Step step(SourceInput& input);
-  bool take_one(SourceInput& input);
+  enum class Taken : std::uint8_t { whole, half, broken };
+  Taken take_one(SourceInput& input, bool ended);
+  bool read(std::uint64_t number, engine::Event& event);
   void commit(const SourceInput& input);
   void wait(std::uint32_t idle_rounds) const;
   bool fail(const std::string& expected);

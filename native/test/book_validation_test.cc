@@ -170,6 +170,40 @@ TEST(instrumentsBeyondTheLimitAreRefusedByName) {
   CHECK_EQUAL(pair.refusals[0].source_code, 4U);
 }
 
+TEST(priceLimitsMoveInMidSessionAndHoldThroughDefinitions) {
+  Pair pair;
+  const auto limit = [&](std::int64_t low, std::int64_t high) {
+    pair.give(InputKind::limits, 1, 0, low, 0, Side::none, static_cast<std::uint64_t>(high));
+  };
+  pair.define(1, "AAA", 5);
+  limit(-100, 100);
+  limit(-100, 100);  // as they are
+  CHECK_EQUAL(pair.definitions, 2U);
+  pair.give(InputKind::add, 1, 1, 105, 5, Side::bid);
+  pair.give(InputKind::add, 1, 2, -105, 5, Side::bid);
+  pair.give(InputKind::add, 1, 3, 100, 5, Side::bid);
+  pair.give(InputKind::add, 1, 4, 99, 5, Side::bid);
+  CHECK_EQUAL(pair.refused(ApplyResult::price_out_of_range), 2U);
+  CHECK_EQUAL(pair.refused(ApplyResult::off_tick), 1U);
+  pair.define(1, "BBB");  // tells no limits: they hold
+  CHECK_EQUAL(pair.sequencer.record(1).definition.price_high, 100);
+  pair.give(InputKind::add, 1, 5, 105, 5, Side::bid);
+  CHECK_EQUAL(pair.refused(ApplyResult::price_out_of_range), 3U);
+  limit(0, 50);
+  CHECK_EQUAL(pair.book.live_orders(), 1U);  // what stands stays
+  limit(0, 0);
+  pair.give(InputKind::add, 1, 6, 1'000, 5, Side::bid);
+  CHECK_EQUAL(pair.book.live_orders(), 2U);
+  // Of the channel, of what was not defined, of what was delisted, which stays so.
+  pair.give(InputKind::limits, 0, 0, 1, 0, Side::none, 2);
+  pair.give(InputKind::limits, 3, 0, 1, 0, Side::none, 2);
+  CHECK_EQUAL(pair.refused(ApplyResult::unknown_instrument), 2U);
+  pair.give(InputKind::delist, 1);
+  limit(1, 2);
+  CHECK(pair.client.instrument(1).status == TradingStatus::delisted);
+  CHECK_EQUAL(pair.definitions, 6U);
+}
+
 // Else orders would stay in a book that takes none, and be left out when they are carried over the night.
 TEST(delistedSaidAsAStatusTakesTheOrdersToo) {
   Pair pair;

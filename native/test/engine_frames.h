@@ -70,7 +70,7 @@ inline Bytes adds_frame(std::uint64_t first, std::size_t count) {
 inline ingest::frames::Definition definition_of(const std::string& symbol) {
   std::uint64_t words[2] = {0, 0};
   std::memcpy(words, symbol.data(), std::min(symbol.size(), sizeof words));
-  return {words[0], words[1], 1, -2, 0, 0};
+  return {words[0], words[1], -100, 2'000, 1, 5, -2, 0, 0, 0};
 }
 
 }  // namespace depthcast::test

@@ -131,6 +131,20 @@ TEST(publisherRefusesWhatLacksSomething) {
   }
   CHECK(refused([](Event& event) { event = engine::define(1, 1, {.symbol = std::string_view("A\0B", 3)}); }));
   CHECK(engine::well_formed(engine::define(1, 1, {.symbol = "SIXTEEN-LETTERS."})));
+  CHECK(refused([](Event& event) { event = engine::define(1, 1, {.symbol = "A", .tick = 1LL << 32}); }));
+  CHECK(refused([](Event& event) { event = engine::define(1, 1, {.symbol = "A", .tick = -1}); }));
+  CHECK(refused([](Event& event) { event = engine::define(1, 1, {.symbol = "A"}).and_more(); }));
+  CHECK(refused([](Event& event) { event = engine::limits(1, 1, 5, 4); }));
+  CHECK(refused([](Event& event) { event = engine::limits(1, 0, 4, 5); }));
+  CHECK(refused([](Event& event) { event = engine::status(1, 1, engine::Status{6}); }));
+  CHECK(refused([](Event& event) { event = engine::reference(1, 1, engine::Reference{0}); }));
+  CHECK(refused([](Event& event) { event = engine::reference(1, 1, engine::Reference{9}); }));
+  CHECK(refused([](Event& event) { event.flags = engine::has_fields; }));
+  // All or nothing: the second one is wrong.
+  auto pair = engine::price_discovery(1, 1, {});
+  pair[1].time_ns = -1;
+  CHECK(publisher.try_push(pair) == PushStatus::malformed);
+  CHECK_EQUAL(publisher.next(), 1U);
   CHECK_EQUAL(publisher.last(), 0U);
   CHECK(publisher.try_push(good) == PushStatus::ok);
   publisher.end();
@@ -171,7 +185,7 @@ TEST(ringFileIsRefusedUnlessItIsThisUsersAloneAndWhole) {
   CHECK_THROWS(open(), std::runtime_error, "is no ring of events");
   make();
   change_file(path, 8, std::uint32_t{2});
-  CHECK_THROWS(open(), std::runtime_error, "has layout version 2, expected 1");
+  CHECK_THROWS(open(), std::runtime_error, "has layout version 3, expected 2");
   make();
   change_file(path, 16, std::uint64_t{2 * slots});
   CHECK_THROWS(open(), std::runtime_error, "which is not what its 2048 slots need");

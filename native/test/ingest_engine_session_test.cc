@@ -333,12 +333,14 @@ TEST(engineFramesOutOfPlaceAreRefused) {
   twice.give(login_frame());
   CHECK_EQUAL(twice.session.refusal(), Refusal::unexpected_frame);
 
-  Link other(input.numbered);
-  other.give(login_frame(0, "secret", 2));
-  CHECK_EQUAL(other.session.refusal(), Refusal::version);
+  for (const int step : {-1, 1}) {
+    Link other(input.numbered);
+    other.give(login_frame(0, "secret", static_cast<std::uint16_t>(ingest::frames_version + step)));
+    CHECK_EQUAL(other.session.refusal(), Refusal::version);
+  }
 
   Link nameless(input.numbered);
-  nameless.give(login_frame(0, "secret", 1, "two words"));
+  nameless.give(login_frame(0, "secret", ingest::frames_version, "two words"));
   CHECK_EQUAL(nameless.session.refusal(), Refusal::bad_frame);
 
   Link wrong(input.numbered);
@@ -385,7 +387,7 @@ TEST(engineEventsThatCannotBeAreRefusedWithTheirNumber) {
     return BatchContent{1, {event}, {}, {}};
   };
   const auto raw = [](frames::Event& event) { return reinterpret_cast<std::uint8_t*>(&event); };
-  CHECK(refusal_of(with([&](frames::Event& event) { raw(event)[44] = 12; })).starts_with("event 2: its kind"));
+  CHECK(refusal_of(with([&](frames::Event& event) { raw(event)[44] = 13; })).starts_with("event 2: its kind"));
   CHECK(refusal_of(with([&](frames::Event& event) { raw(event)[45] = 0; })).starts_with("event 2: its side"));
   CHECK(refusal_of(with([&](frames::Event& event) { raw(event)[46] = 16; })).starts_with("event 2: its trade kind"));
   CHECK(refusal_of(with([&](frames::Event& event) { raw(event)[47] = 16; })).starts_with("event 2: it has bits"));
@@ -396,6 +398,18 @@ TEST(engineEventsThatCannotBeAreRefusedWithTheirNumber) {
   CHECK(refusal_of({UINT64_MAX, {engine_event(2)}, {}, {}}).starts_with("events count from 1"));
   CHECK(refusal_of({1, {engine_event(2, InputKind::trade, 0)}, {}, {}}).starts_with("the batch has not one entry"));
   CHECK(refusal_of({1, {}, {{}}, {}}).starts_with("the batch has not one entry"));
+  // Kind, detail, price, quantity: limits the wrong way round, a status that there is not, one that goes on.
+  const auto told = [&](InputKind kind, std::uint64_t detail, std::int64_t price, std::uint64_t quantity,
+                        std::uint8_t bits) {
+    const frames::Event event(0, detail, price, quantity, 0, 1, static_cast<std::uint8_t>(kind), 0, 0, bits);
+    return refusal_of({1, {event, engine_event(9)}, {}, {}});
+  };
+  CHECK(told(InputKind::limits, static_cast<std::uint64_t>(-6), -5, 0, 0).starts_with("event 2: its lowest price"));
+  CHECK(told(InputKind::limits, 6, 5, 0, 8).starts_with("event 2: it has bits"));
+  CHECK(told(InputKind::status, 0, 0, 6, 0).starts_with("event 2: its trading status"));
+  CHECK(refusal_of(
+            {1, {engine_event(0, InputKind::definition, 0)}, {}, {frames::Definition(65, 0, 2, 1, 1, 0, 0, 0, 0, 0)}})
+            .starts_with("event 2: its lowest price"));
   for (const std::string symbol : {"", "A B", "A\xff"}) {
     const BatchContent content{1, {engine_event(0, InputKind::definition, 0)}, {}, {definition_of(symbol)}};
     CHECK(refusal_of(content).starts_with("event 2: its symbol"));
@@ -421,6 +435,9 @@ TEST(engineTradesAndDefinitionsComeWithTheirFields) {
   CHECK_EQUAL(std::string(input.sink.definitions[0].symbol), "ABC");
   CHECK_EQUAL(std::string(input.sink.definitions[1].symbol, 16), "SIXTEENLETTERS16");
   CHECK_EQUAL(input.sink.definitions[0].price_exponent, -2);
+  CHECK_EQUAL(input.sink.definitions[0].price_increment, 5U);
+  CHECK_EQUAL(input.sink.definitions[0].price_low, -100);
+  CHECK_EQUAL(input.sink.definitions[0].price_high, 2'000);
   REQUIRE_EQUAL(input.sink.trades.size(), 2U);
   CHECK_EQUAL(input.sink.trades[0].price_5, 5);
   CHECK_EQUAL(input.sink.trades[1].code, 8U);

@@ -64,6 +64,9 @@ TEST(everyEventOfAnEngineBecomesItsMessage) {
       engine::auction(now, 7, 10'000, 400, 20, Side::buy, 'C'),
       engine::cross(now, 7, 80, 10'000, 400, 'C'),
       engine::trade_break(now, 7, 79),
+      engine::reference(now, 7, engine::Reference::price_band, 9'000, 10'000, 11'000),
+      engine::retail_interest(now, 7, 'B'),
+      engine::limits(now, 7, 9'000, 11'000),
   };
   for (const engine::Event& event : events) REQUIRE(engine.try_push(event) == PushStatus::ok);
   engine.end();
@@ -81,6 +84,64 @@ TEST(everyEventOfAnEngineBecomesItsMessage) {
   CHECK_EQUAL(publisher.committed_position(), std::size(events));
 }
 
+// What one slot does not hold stands in two, which are one event at the second one's number.
+TEST(aTradeOfTwoSlotsIsOneEvent) {
+  std::array<ingest::InputCell, ingest::engine_cells_max> cells;
+  auto slots_of = engine::price_discovery(5, 7, {10, 11, 12, 13, 14, 15, 16});
+  slots_of[0].number = 3;
+  slots_of[1].number = 4;
+  REQUIRE(engine::well_formed(slots_of[0]) && engine::well_formed(slots_of[1]));
+  REQUIRE_EQUAL(ingest::to_cells(slots_of[0], cells, &slots_of[1]), 2U);
+  CHECK_EQUAL(cells[0].event.position, 4U);
+  CHECK(cells[0].event.trade_kind == Kind::price_discovery);
+  CHECK_EQUAL(cells[0].event.bits, 0);
+  const ingest::TradeData& trade = cells[1].trade;
+  CHECK_EQUAL(cells[0].event.price, 10);
+  CHECK_EQUAL(trade.quantity_2, 11U);
+  CHECK(trade.price_2 == 12 && trade.price_3 == 13 && trade.price_4 == 14 && trade.price_5 == 15);
+  CHECK_EQUAL(trade.code, 16U);
+  const auto prices =
+      engine::auction_prices(engine::auction(5, 7, 100, 40, 20, engine::Side::sell, 'O'), 101, -102, 'L');
+  ingest::to_cells(prices[0], cells, &prices[1]);
+  CHECK_EQUAL(trade.quantity_2, 20U);
+  CHECK(cells[0].event.price == 100 && trade.price_2 == 101 && trade.price_3 == -102);
+  CHECK_EQUAL(trade.code, static_cast<std::uint32_t>('S' | 'O' << 8 | 'L' << 16));
+  // Half of it is nothing, and neither is the other half.
+  ingest::to_cells(prices[0], cells);
+  CHECK(cells[0].event.kind == ingest::InputKind::none);
+  ingest::to_cells(prices[1], cells);
+  CHECK(cells[0].event.kind == ingest::InputKind::none);
+}
+
+TEST(halfATradeIsWaitedForAndWhereItNeverComesItsNumberIsTaken) {
+  const ScratchFolder folder("/dev/shm");
+  const std::string path = folder / "ring";
+  engine::Publisher engine(path, {slots, false});
+  run::Publisher publisher(publisher_options(), {});
+  publisher.start();
+  const auto source = shared_memory(publisher, path);
+  source->start();
+  REQUIRE(engine.try_push(engine_event(1)) == PushStatus::ok);
+  const auto found = engine::price_discovery(5, 7, {10, 11, 12, 13, 14, 15, 16});
+  REQUIRE(engine.try_push(found) == PushStatus::ok);
+  REQUIRE(engine.try_push(found[0]) == PushStatus::ok);
+  while (engine.committed() < 3) std::this_thread::yield();
+  CHECK_EQUAL(figure(publisher, PublisherCounter::sequence), 2U);
+  REQUIRE(engine.try_push(found[1]) == PushStatus::ok);
+  while (engine.committed() < 5) std::this_thread::yield();
+  REQUIRE(engine.try_push(found[0]) == PushStatus::ok);
+  REQUIRE(engine.try_push(engine::trade_break(5, 7, 1)) == PushStatus::ok);
+  REQUIRE(engine.try_push(found[1]) == PushStatus::ok);
+  REQUIRE(engine.try_push(found[0]) == PushStatus::ok);
+  engine.end();
+  source->join();
+  publisher.join();
+  CHECK(source->end().reason == run::SourceEndReason::end);
+  CHECK_EQUAL(source->end().position, 9U);
+  CHECK_EQUAL(figure(publisher, PublisherCounter::sequence), 4U);  // three of the events make none
+  CHECK_EQUAL(source->source().figures()[3].value, 3U);
+}
+
 TEST(eventThatIsNotWellFormedTakesItsNumberAndNothingElse) {
   std::array<ingest::InputCell, ingest::engine_cells_max> cells;
   Random random(seed());
@@ -93,7 +154,9 @@ TEST(eventThatIsNotWellFormedTakesItsNumberAndNothingElse) {
     REQUIRE_EQUAL(count, ingest::cells_of(cells[0].event.kind));
     REQUIRE_EQUAL(cells[0].event.position, event.number);
     if (!engine::well_formed(event)) REQUIRE(cells[0].event.kind == ingest::InputKind::none);
-    REQUIRE(cells[0].event.side <= Side::ask);
+    const bool tells = cells[0].event.kind == ingest::InputKind::reference;
+    REQUIRE(tells || cells[0].event.side <= Side::ask);
+    REQUIRE(static_cast<unsigned>(cells[0].event.side) <= static_cast<unsigned>(engine::Reference::operational_halt));
     REQUIRE(cells[0].event.source_code < engine::instruments_max);
   }
 }

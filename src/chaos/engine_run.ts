@@ -171,6 +171,7 @@ class EngineRun {
       '--journal-fsync=never',
       '--journal-checkpoint-ms=500',
       '--snapshot-enabled',
+      '--no-gateway-port',
       '--status-ms=0',
     ]);
     this.#engine.start();

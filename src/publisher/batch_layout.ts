@@ -6,7 +6,7 @@ export const frame_magic = 0x31494344; // "DCI1"
 export const prefix_bytes = 8;
 export const event_bytes = 48;
 export const trade_bytes = 48;
-export const definition_bytes = 24;
+export const definition_bytes = 48;
 
 /** From the frame's beginning to its first event. */
 export const head_bytes = 80;

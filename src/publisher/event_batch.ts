@@ -1,31 +1,43 @@
 /** Events of an engine, written into memory that is used again: no object and no bigint for each of them. */
 
 import { batchFrameBytes, definition_bytes, event_bytes, trade_bytes, writeBatchFrame } from './batch_layout.js';
+import {
+  checkFields,
+  checkPart,
+  checkRange,
+  checkSigned,
+  checkUnsigned,
+  type EngineAuction,
+  type EngineDefinition,
+  type EngineReference,
+  type EngineSide,
+  type EngineStatus,
+  type EngineTradeFields,
+  type EngineTradeKind,
+  engineSide,
+  engineTradeKind,
+  letters,
+  type Whole,
+  writeFields,
+} from './event_values.js';
 import { parseSymbol } from './symbol.js';
 
-/** Whole number; a number must be a safe integer, beyond that a bigint is needed. */
-export type Whole = number | bigint;
+export * from './event_values.js';
 
-export const engineSide = { bid: 1, ask: 2 } as const;
-export type EngineSide = (typeof engineSide)[keyof typeof engineSide];
-
-/** Trading status of an instrument, as docs/protocol.md has it. */
-export const engineStatus = { trading: 1, halted: 2, paused: 3, quotationOnly: 4 } as const;
-export type EngineStatus = (typeof engineStatus)[keyof typeof engineStatus];
-
-export const engineTradeKind = { trade: 16, cross: 17, break: 18 } as const;
-export type EngineTradeKind = (typeof engineTradeKind)[keyof typeof engineTradeKind];
-
-export interface EngineDefinition {
-  /** 1 to 16 printable ASCII characters without spaces. */
-  symbol: string;
-  /** Prices are whole numbers of 10 to the power of this. */
-  priceExponent?: number;
-  quantityExponent?: number;
-  lotSize?: number;
-}
-
-const kind = { add: 1, execute: 2, cancel: 3, delete: 4, replace: 5, status: 6, trade: 8, definition: 9 } as const;
+const kind = {
+  add: 1,
+  execute: 2,
+  cancel: 3,
+  delete: 4,
+  replace: 5,
+  status: 6,
+  reference: 7,
+  trade: 8,
+  definition: 9,
+  clear: 10,
+  delist: 11,
+  limits: 12,
+} as const;
 const bit = { detail: 1, nonPrintable: 2, atPrice: 4, goesOn: 8 } as const;
 
 // Words of 32 bits within an event: every 64-bit field is two of them.
@@ -39,23 +51,6 @@ const kind_byte = 44;
 const event_words = event_bytes / 4;
 const two_32 = 4_294_967_296;
 const low_mask = 0xffff_ffffn;
-
-function checkWhole(value: Whole, name: string): void {
-  if (typeof value === 'number' && !Number.isSafeInteger(value))
-    throw new RangeError(`${name} is ${value}, expected a whole number, beyond 2^53 as a bigint`);
-}
-
-function checkSigned(value: Whole, name: string): void {
-  checkWhole(value, name);
-  if (typeof value === 'bigint' && BigInt.asIntN(64, value) !== value)
-    throw new RangeError(`${name} is ${value}, expected a signed 64-bit number`);
-}
-
-function checkUnsigned(value: Whole, name: string): void {
-  checkWhole(value, name);
-  if (value < 0 || (typeof value === 'bigint' && BigInt.asUintN(64, value) !== value))
-    throw new RangeError(`${name} is ${value}, expected an unsigned 64-bit number`);
-}
 
 /** Grows where one more would not fit. */
 function roomFor(memory: Uint8Array, used: number, more: number): Uint8Array {
@@ -132,18 +127,28 @@ export class EventBatch {
   /** Tells what an instrument is, before its first order; `instrument`: the engine's own number, 1 to 65,535. */
   define(instrument: number, definition: EngineDefinition): boolean {
     const [first, second] = parseSymbol(definition.symbol);
+    const { lotSize = 1, priceIncrement = 0, priceLow = 0, priceHigh = 0 } = definition;
     if (instrument < 1 || instrument > 0xffff)
       throw new RangeError(`instrument is ${instrument}, expected a whole number from 1 to 65535`);
+    checkRange(priceLow, priceHigh);
+    checkPart(lotSize, 'lot size', 0, two_32 - 1);
+    checkPart(priceIncrement, 'price increment', 0, two_32 - 1);
+    checkPart(definition.priceExponent ?? 0, 'price exponent', -128, 127);
+    checkPart(definition.quantityExponent ?? 0, 'quantity exponent', -128, 127);
     if (this.full) return false;
     const at = this.#definition_count * definition_bytes;
     this.#definitions = roomFor(this.#definitions, at, definition_bytes);
     const view = new DataView(this.#definitions.buffer, at, definition_bytes);
     view.setBigUint64(0, first, true);
     view.setBigUint64(8, second, true);
-    view.setUint32(16, definition.lotSize ?? 1, true);
-    view.setInt8(20, definition.priceExponent ?? 0);
-    view.setInt8(21, definition.quantityExponent ?? 0);
-    view.setUint16(22, 0, true);
+    view.setBigInt64(16, BigInt(priceLow), true);
+    view.setBigInt64(24, BigInt(priceHigh), true);
+    view.setUint32(32, lotSize, true);
+    view.setUint32(36, priceIncrement, true);
+    view.setInt8(40, definition.priceExponent ?? 0);
+    view.setInt8(41, definition.quantityExponent ?? 0);
+    view.setUint16(42, 0, true);
+    view.setUint32(44, 0, true);
     this.#event(kind.definition, instrument, 0, 0, 0, 0, 0, 0);
     this.#definition_count++;
     return true;
@@ -209,6 +214,41 @@ export class EventBatch {
     return true;
   }
 
+  /** From which price to which orders may stand from now on; 0 and 0: anywhere. What stands already, stays. */
+  limits(instrument: number, low: Whole, high: Whole): boolean {
+    checkRange(low, high);
+    if (this.full) return false;
+    this.#event(kind.limits, instrument, 0, BigInt.asUintN(64, BigInt(high)), low, 0, 0, 0);
+    return true;
+  }
+
+  /** Every order of the instrument goes; of instrument 0: every order. */
+  clearBook(instrument: number): boolean {
+    if (this.full) return false;
+    this.#event(kind.clear, instrument, 0, 0, 0, 0, 0, 0);
+    return true;
+  }
+
+  /** The same, and it takes no more orders until it is defined again. */
+  delist(instrument: number): boolean {
+    if (this.full) return false;
+    this.#event(kind.delist, instrument, 0, 0, 0, 0, 0, 0);
+    return true;
+  }
+
+  /** What readers are told and no book holds; its values: docs/protocol.md, "Reference messages". Instrument 0: of the channel. */
+  reference(
+    instrument: number,
+    what: EngineReference,
+    value1: Whole = 0,
+    value2: Whole = 0,
+    value3: Whole = 0,
+  ): boolean {
+    if (this.full) return false;
+    this.#event(kind.reference, instrument, value1, 0, value2, value3, what, 0);
+    return true;
+  }
+
   /** A trade that executed no order of the book (else: execute). `code`: the engine's own. */
   trade(
     instrument: number,
@@ -217,15 +257,28 @@ export class EventBatch {
     price: Whole,
     quantity: Whole,
     code = 0,
+    fields?: EngineTradeFields,
   ): boolean {
+    if (fields !== undefined) checkFields(fields);
+    checkPart(code, 'code', 0, two_32 - 1);
     if (this.full) return false;
     const at = this.#trade_count * trade_bytes;
     this.#trades = roomFor(this.#trades, at, trade_bytes);
     this.#trades.fill(0, at, at + trade_bytes);
-    new DataView(this.#trades.buffer).setUint32(at + 40, code, true);
-    this.#event(kind.trade, instrument, tradeId, 0, price, quantity, 0, 0, tradeKind);
+    const view = new DataView(this.#trades.buffer, at, trade_bytes);
+    view.setUint32(40, code, true);
+    if (fields !== undefined) writeFields(view, fields);
+    this.#event(kind.trade, instrument, tradeId, 0, price, quantity, fields?.side ?? 0, 0, tradeKind);
     this.#trade_count++;
     return true;
+  }
+
+  /** Before an auction: its indicative prices, what is paired there, and what is left over. */
+  auction(instrument: number, { reference, paired, imbalance = 0, side, ...more }: EngineAuction): boolean {
+    const direction = side === undefined ? 'N' : side === engineSide.bid ? 'B' : 'S';
+    const code = letters(direction, more.type ?? ' ', more.variation ?? ' ');
+    const fields = { quantity2: imbalance, price2: more.near ?? 0, price3: more.far ?? 0 };
+    return this.trade(instrument, engineTradeKind.auction, 0, reference, paired, code, fields);
   }
 
   /** @internal Bytes of the frame that seal() writes. */
@@ -240,12 +293,13 @@ export class EventBatch {
 
   /**
    * The event written last belongs to the next one: readers apply all of them at once, as the executions and the rest of one
-   * order. Not for definitions, and the next one must come into the same batch. Throws RangeError.
+   * order. Not for definitions and limits, and the next one must come into the same batch. Throws RangeError.
    */
   goesOn(): void {
     const at = (this.#count - 1) * event_words + instrument_at + 1;
-    if (this.count === 0 || ((this.#words[at] as number) & 0xff) === kind.definition)
-      throw new RangeError('expected an event that is no definition before');
+    const which = (this.#words[at] as number) & 0xff;
+    if (this.count === 0 || which === kind.definition || which === kind.limits)
+      throw new RangeError('expected an event before that is neither definition nor limits');
     this.#words[at] = (this.#words[at] as number) | (bit.goesOn << 24);
   }
 

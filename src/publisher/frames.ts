@@ -5,7 +5,7 @@ import { EndOfDay, Frame, FramePayload, Heartbeat, Login } from '../generated/in
 import { frame_magic, prefix_bytes } from './batch_layout.js';
 import { type RefusalName, refusalName } from './refusals.js';
 
-export const frames_version = 1;
+export const frames_version = 2;
 /** A distributor's frames are short. */
 const frame_bytes_max = 65_536;
 

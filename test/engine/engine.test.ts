@@ -3,7 +3,7 @@
  * started again.
  */
 import { execFile, spawnSync } from 'node:child_process';
-import { copyFileSync, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { copyFileSync, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import t from 'tap';
@@ -14,6 +14,7 @@ import { freeAddresses } from '../../src/chaos/ports.js';
 import { Distributor, FeedClient } from '../../src/index.js';
 import { addon } from '../../src/native.js';
 import { ensureBuilt, root } from '../cli_process.js';
+import { compare, cutOffOf, distributorOf, optionsOf, resumedOf } from '../ingest/numbering.js';
 
 const run = promisify(execFile);
 const has = (tool: string) => spawnSync(tool, ['--version']).status === 0;
@@ -68,6 +69,54 @@ t.test('enginesOutsideTheTree', { skip, timeout: 330_000 }, async (t) => {
     t.equal(booksHash(books), report.books);
     t.ok(report.live_orders > 1_000);
     t.equal(distributor.stats().counters.liveOrders, BigInt(report.live_orders));
+  });
+
+  await t.test('twoDistributorsOfOneInputNumberItAlikeThoughOneIsKilled', async (t) => {
+    const states = [join(folder, 'one'), join(folder, 'two')] as [string, string];
+    const rings = [join(memory, 'one'), join(memory, 'two')] as [string, string];
+    const day = ['--events', '40000', '--top', '2', '--from', '1700000000000000000', '--end'];
+    // Another speed and another ring; the events are those of the seed.
+    const engines = [
+      new EngineProcess(program, [rings[0], ...day]),
+      new EngineProcess(program, [rings[1], ...day, '--rate', '20000', '--slots', '8192']),
+    ] as const;
+    t.teardown(() => Promise.all(engines.map((engine) => engine.kill())));
+    for (const engine of engines) engine.start();
+    const steady = distributorOf(t, 246, optionsOf(states[0], { source: `shm:${rings[0]}` }, 512, { wait: 'yield' }));
+    await steady.start();
+    const jumpy = optionsOf(states[1], { source: `shm:${rings[1]}` }, 8_952, {});
+    await cutOffOf(t, 247, jumpy, 6_000n);
+    const resumed = await resumedOf(t, 247, jumpy);
+    const [one, two] = await Promise.all(engines.map((engine) => engine.end()));
+    t.match(await Promise.all([steady.ended, resumed.ended]), [
+      { reason: 'end', position: BigInt(one?.events ?? 0) },
+      { reason: 'end', position: BigInt(one?.events ?? 0) },
+    ]);
+    t.equal(one?.books, two?.books);
+    t.equal(steady.stats().counters.digest, resumed.stats().counters.digest);
+    await compare(t, states, BigInt(one?.messages ?? 0));
+  });
+
+  await t.test('theProgramOfTheDocumentCompilesAndRuns', async (t) => {
+    const document = readFileSync(join(root, 'docs/ingest.md'), 'utf8');
+    const [, body = ''] = /```cpp\n([\s\S]*?)```/.exec(document) ?? [];
+    const [, cmakeLines = ''] = /### Building an engine[\s\S]*?```\n([\s\S]*?)```/.exec(document) ?? [];
+    t.match(body, /engine::Publisher publisher/);
+    const at = body.indexOf('engine::Publisher publisher');
+    const main = ['int main() {', '  const std::int64_t now_ns = 1;', '  std::uint64_t order_id = 20, match_id = 1;'];
+    const ring = join(memory, 'document');
+    const program = `${body.slice(0, at)}\n${main.join('\n')}\n${body.slice(at)}\n}\n`;
+    mkdirSync(join(folder, 'document'));
+    writeFileSync(join(folder, 'document/engine.cc'), program.replace('/dev/shm/exchange-events', ring));
+    writeFileSync(
+      join(folder, 'document/CMakeLists.txt'),
+      `cmake_minimum_required(VERSION 3.20)\nproject(document CXX)\n${cmakeLines.replace(
+        'target_link',
+        'add_executable(my_engine engine.cc)\ntarget_link',
+      )}`,
+    );
+    await run(join(await cmake('document'), 'my_engine'));
+    t.match(addon.eventRing(ring), { published: 5n, committed: 0n });
   });
 
   await t.test('anEngineInCLinksByCMakeAndByPkgConfig', async (t) => {

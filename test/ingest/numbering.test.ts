@@ -1,72 +1,21 @@
 /**
  * One numbering from one input: two distributors, the same input, other speed, batching and datagrams, one of them killed
- * on the way. Every message, instrument sequence, event and digest must be equal at every number.
+ * on the way. Every message, instrument sequence, event and digest must be equal at every number. (Over shared memory:
+ * test/engine/engine.test.ts, which has an engine.)
  */
-import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { addJournal } from '../../src/chaos/journal_log.js';
-import { MessageLog } from '../../src/chaos/message_log.js';
-import type { ServeOptionsInput } from '../../src/config.js';
-import { datagramHead } from '../../src/faults/datagram.js';
-import { Heartbeat, Payload } from '../../src/generated/wire.js';
+import { freeTcpPort } from '../../src/chaos/ports.js';
+import { EventBatch, engineSide, engineTradeKind } from '../../src/publisher/event_batch.js';
+import { connectPublisher } from '../../src/publisher/event_publisher.js';
 import { until } from '../channel.js';
 import type { Test } from '../data.js';
-import { linePair } from '../faults/lines.js';
-import { cutOff } from './cut_off.js';
-import { feedDistributor } from './feeds.js';
+import { writeEvent } from '../publisher/push.js';
 import { simulatedDay } from './itch_day.js';
+import { compare, cutOffOf, distributorOf, optionsOf, resumedOf } from './numbering.js';
 import { SoupServer } from './soup_server.js';
 
-const session = 77n;
 const [slow, fast] = [243, 244];
-
-/** Valid digests of a journal's heartbeats, by the number that they refer to. */
-function digestsOf(folder: string): Map<bigint, bigint> {
-  const digests = new Map<bigint, bigint>();
-  const heartbeat = new Heartbeat();
-  for (const name of readdirSync(folder).filter((each) => each.endsWith('.dcj'))) {
-    const bytes = readFileSync(join(folder, name));
-    for (let at = 128; at + 16 <= bytes.length; ) {
-      const length = bytes.readUInt32LE(at);
-      const head = bytes.readUInt8(at + 4) === 1 ? datagramHead(bytes.subarray(at + 16, at + 16 + length)) : undefined;
-      if (head?.packet.payloadType() === Payload.Heartbeat && head.packet.payload(heartbeat) !== null) {
-        if (heartbeat.digestValid()) digests.set(head.packet.firstSequence() - 1n, heartbeat.digest());
-      }
-      at = (at + 16 + length + 7) & ~7;
-    }
-  }
-  return digests;
-}
-
-function optionsOf(state: string, source: ServeOptionsInput, datagramBytes: number, more: ServeOptionsInput) {
-  return { state, session, source: '', digestMessages: 50, heartbeatMs: 20, ...source, ...more, datagramBytes };
-}
-
-type Run = ReturnType<typeof optionsOf>;
-
-function distributorOf(t: Test, number: number, { datagramBytes, ...options }: Run) {
-  return feedDistributor(t, number, { ...options, lineA: { ...linePair(number).A, datagramBytes } });
-}
-
-async function compare(t: Test, folders: [string, string], messages: bigint): Promise<void> {
-  const log = new MessageLog();
-  const known = folders.map((folder) => addJournal(join(folder, 'journal'), log));
-  t.ok((known[0] ?? 0) > Number(messages) * 0.9, `${known[0]} messages`);
-  t.equal(known[1], 0, 'the other journal has no number more');
-  t.same(log.sessions, [session]);
-  t.equal(log.session(session).conflicts, 0, 'every message is the same under its number');
-  const [left, right] = folders.map((folder) => digestsOf(join(folder, 'journal'))) as [
-    Map<bigint, bigint>,
-    Map<bigint, bigint>,
-  ];
-  const common = [...left.keys()].filter((sequence) => right.has(sequence));
-  t.ok(common.length >= 5, `${common.length} digests of the same number`);
-  t.same(
-    common.filter((sequence) => left.get(sequence) !== right.get(sequence)),
-    [],
-  );
-}
 
 t.test('aFileIsNumberedAlikeAtAnySpeedCutInAnyWayAndAfterACrash', async (t) => {
   const { file, messages } = await simulatedDay(t, 20_000n);
@@ -76,11 +25,8 @@ t.test('aFileIsNumberedAlikeAtAnySpeedCutInAnyWayAndAfterACrash', async (t) => {
   const steady = distributorOf(t, slow, optionsOf(one, source, 512, { rate: 40_000, wait: 'yield' }));
   await steady.start();
   const jumpy = optionsOf(two, source, 8_952, { rate: 100_000 });
-  const { datagramBytes, ...rest } = jumpy;
-  await cutOff(t, { ...rest, lineA: { ...linePair(fast).A, datagramBytes } }, fast, 6_000n);
-  const resumed = distributorOf(t, fast, { ...jumpy, rate: 0 });
-  await resumed.start();
-  t.ok(resumed.begin.continued, resumed.begin.reason);
+  await cutOffOf(t, fast, jumpy, 6_000n);
+  const resumed = await resumedOf(t, fast, { ...jumpy, rate: 0 });
   const ends = [await steady.ended, await resumed.ended];
   t.match(ends, [
     { reason: 'end', position: 20_000n },
@@ -104,11 +50,8 @@ t.test('aFeedThatTwoFollowIsNumberedAlikeThoughOneIsKilledAndTheConnectionCut', 
   const steady = distributorOf(t, slow, optionsOf(one, source, 1_400, {}));
   await steady.start();
   const jumpy = optionsOf(two, source, 600, {});
-  const { datagramBytes, ...rest } = jumpy;
-  await cutOff(t, { ...rest, lineA: { ...linePair(fast).A, datagramBytes } }, fast, 3_000n);
-  const resumed = distributorOf(t, fast, jumpy);
-  await resumed.start();
-  t.ok(resumed.begin.continued, resumed.begin.reason);
+  await cutOffOf(t, fast, jumpy, 3_000n);
+  const resumed = await resumedOf(t, fast, jumpy);
   for (const released of [3_500, 4_321, 6_000]) {
     server.released = released;
     server.push();
@@ -122,4 +65,65 @@ t.test('aFeedThatTwoFollowIsNumberedAlikeThoughOneIsKilledAndTheConnectionCut', 
   server.push();
   t.match(await Promise.all([steady.ended, resumed.ended]), [{ position: 8_000n }, { position: 8_000n }]);
   await compare(t, [one, two], BigInt(messages.length));
+});
+
+/** Event n of a day that has every kind of event, some of them refused, and events of several parts. */
+function writeAny(batch: EventBatch, number: number): void {
+  switch (number % 100) {
+    case 50:
+      batch.auction(1, { reference: 1_000, near: 1_001, far: 999, paired: number, side: engineSide.bid, type: 'O' });
+      return;
+    case 60:
+      batch.limits(1, 990 - (number % 7), 1_010);
+      return;
+    case 70:
+      batch.trade(1, engineTradeKind.trade, number, 1_000, 5);
+      return;
+    case 80:
+      batch.status(1, number % 200 === 80 ? 1 : 2, number);
+      return;
+    default:
+      writeEvent(batch, number);
+      // An order and its execution are one event.
+      if (number % 3 === 2 && number % 5 === 0) batch.goesOn();
+  }
+}
+
+/** Pushes up to `last`, in batches of `size` events that no event of several parts crosses; with a rest after each. */
+async function pushAll(t: Test, to: string, last: number, size: number, rest_ms: number): Promise<void> {
+  const publisher = await connectPublisher({ to, engine: 'matcher', connectMs: 120_000 });
+  t.teardown(() => publisher.close());
+  const batch = new EventBatch(size);
+  for (let number = 1; number <= last; ) {
+    for (batch.clear(); number <= last && !(batch.full || (batch.count + 3 > size && number % 3 === 2)); number++)
+      writeAny(batch, number);
+    while (publisher.push(batch) === 0) await publisher.drain();
+    if (rest_ms > 0) await new Promise((resolve) => setTimeout(resolve, rest_ms));
+  }
+  await publisher.flushed();
+  await publisher.endOfDay();
+}
+
+t.test('whatTwoEnginesPushIsNumberedAlikeThoughOneDistributorIsKilled', async (t) => {
+  const events = 12_000;
+  const folder = t.testdir({});
+  const [one, two] = [join(folder, 'one'), join(folder, 'two')];
+  const port = await freeTcpPort();
+  const steady = distributorOf(t, slow, optionsOf(one, { source: 'tcp:127.0.0.1:0' }, 512, { wait: 'yield' }));
+  await steady.start();
+  const jumpy = optionsOf(two, { source: `tcp:127.0.0.1:${port}` }, 8_952, {});
+  const pushed = Promise.all([
+    pushAll(t, steady.sourceAddress, events, 1_000, 0),
+    // Small batches, so that the kill comes between some of them; the publisher goes on with the next process.
+    pushAll(t, `tcp:127.0.0.1:${port}`, events, 30, 1),
+  ]);
+  await cutOffOf(t, fast, jumpy, 4_000n);
+  const resumed = await resumedOf(t, fast, jumpy);
+  t.match(await Promise.all([steady.ended, resumed.ended, pushed]), [
+    { reason: 'end', position: BigInt(events) },
+    { reason: 'end', position: BigInt(events) },
+  ]);
+  t.ok((steady.stats().counters['refused.unknown_order'] ?? 0n) > 0n, 'refusals take no numbers');
+  t.equal(steady.stats().counters.digest, resumed.stats().counters.digest);
+  await compare(t, [one, two], BigInt(events));
 });

@@ -2,7 +2,7 @@
 import { ByteBuffer } from 'flatbuffers';
 import t from 'tap';
 import { Batch, Frame, FramePayload } from '../../src/generated/ingest/frames.js';
-import { EventBatch, engineSide, engineStatus, engineTradeKind } from '../../src/publisher/event_batch.js';
+import { EventBatch, engineReference, engineSide, engineStatus, engineTradeKind } from '../../src/publisher/event_batch.js';
 import { RetainedFrames } from '../../src/publisher/retained_frames.js';
 
 function sealed(batch: EventBatch, first = 1n): Batch {
@@ -17,7 +17,8 @@ function sealed(batch: EventBatch, first = 1n): Batch {
 t.test('writesWhatTheSchemaSays', async (t) => {
   const batch = new EventBatch(16);
   batch.setTime(2n ** 62n - 1n);
-  batch.define(3, { symbol: 'SIXTEENLETTERS16', priceExponent: -4, quantityExponent: 2, lotSize: 100 });
+  const grid = { priceIncrement: 2 ** 32 - 1, priceLow: -(2n ** 63n), priceHigh: 2n ** 63n - 1n };
+  batch.define(3, { symbol: 'SIXTEENLETTERS16', priceExponent: -4, quantityExponent: 2, lotSize: 100, ...grid });
   batch.add(3, 2n ** 64n - 1n, engineSide.ask, -5, Number.MAX_SAFE_INTEGER, 7);
   batch.trade(3, engineTradeKind.cross, 9, -(2n ** 63n), 11, 12);
   batch.execute(3, 1, 2, 3, 4, false);
@@ -61,6 +62,61 @@ t.test('writesWhatTheSchemaSays', async (t) => {
   t.equal(definition?.symbol1(), Buffer.from('SIXTEENL').readBigUInt64LE());
   t.equal(definition?.symbol2(), Buffer.from('ETTERS16').readBigUInt64LE());
   t.same([definition?.lotSize(), definition?.priceExponent(), definition?.quantityExponent()], [100, -4, 2]);
+  t.same(
+    [definition?.priceIncrement(), definition?.priceLow(), definition?.priceHigh()],
+    [grid.priceIncrement, grid.priceLow, grid.priceHigh],
+  );
+});
+
+t.test('hasEveryKindOfEvent', async (t) => {
+  const batch = new EventBatch(16);
+  batch.limits(3, -7, 9);
+  batch.clearBook(3);
+  batch.delist(3);
+  batch.reference(3, engineReference.priceBand, 1, -2, 3);
+  batch.auction(3, { reference: 10, near: 11, far: -12, paired: 13, imbalance: 14, side: engineSide.ask, type: 'O' });
+  batch.trade(3, engineTradeKind.priceDiscovery, 0, 20, 0, 5, {
+    quantity2: 21,
+    price2: 22,
+    price3: 23,
+    price4: -(2n ** 63n),
+    price5: 25,
+  });
+  batch.trade(3, engineTradeKind.retailInterest, 0, 0, 0, 66, { side: engineSide.bid });
+  const read = sealed(batch);
+  const seen = Array.from({ length: read.eventsLength() }, (_, index) => {
+    const event = read.events(index);
+    return [event?.kind(), event?.orderId(), event?.detail(), event?.price(), event?.quantity(), event?.side()];
+  });
+  t.same(seen, [
+    [12, 0n, 9n, -7n, 0n, 0],
+    [10, 0n, 0n, 0n, 0n, 0],
+    [11, 0n, 0n, 0n, 0n, 0],
+    [7, 1n, 0n, -2n, 3n, 7],
+    [8, 0n, 0n, 10n, 13n, 0],
+    [8, 0n, 0n, 20n, 0n, 0],
+    [8, 0n, 0n, 0n, 0n, 1],
+  ]);
+  const trades = Array.from({ length: read.tradesLength() }, (_, index) => {
+    const trade = read.trades(index);
+    return [trade?.quantity2(), trade?.price2(), trade?.price3(), trade?.price4(), trade?.price5(), trade?.code()];
+  });
+  t.same(trades, [
+    [14n, 11n, -12n, 0n, 0n, 0x20_4f_53],
+    [21n, 22n, 23n, -(2n ** 63n), 25n, 5],
+    [0n, 0n, 0n, 0n, 0n, 66],
+  ]);
+  batch.clear();
+  batch.limits(1, 2n ** 63n - 1n, 2n ** 63n - 1n);
+  t.equal(sealed(batch).events(0)?.detail(), 2n ** 63n - 1n);
+  t.throws(() => batch.goesOn(), RangeError);
+  t.throws(() => batch.limits(1, 2, 1), RangeError);
+  t.throws(() => batch.define(1, { symbol: 'A', priceLow: 2, priceHigh: 1 }), RangeError);
+  t.throws(() => batch.define(1, { symbol: 'A', priceIncrement: 2 ** 32 }), RangeError);
+  t.throws(() => batch.define(1, { symbol: 'A', priceExponent: 200 }), RangeError);
+  t.throws(() => batch.trade(1, engineTradeKind.trade, 1, 1, 1, -1), RangeError);
+  t.throws(() => batch.trade(1, engineTradeKind.trade, 1, 1, 1, 0, { price5: 2n ** 63n }), RangeError);
+  t.throws(() => batch.auction(1, { reference: 1, paired: 1, type: 'long' }), RangeError);
 });
 
 t.test('timesInPartsAreThoseInNanoseconds', async (t) => {

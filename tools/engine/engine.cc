@@ -3,10 +3,11 @@
 // are there.
 //
 //   example_engine PATH [--seed N] [--instruments N] [--live-orders N] [--rate EVENTS_PER_SECOND] [--events N]
-//                  [--slots N] [--top LEVELS] [--end]
+//                  [--slots N] [--top LEVELS] [--from NS] [--end]
 //
 // Runs until SIGTERM or SIGINT, or until event N, then prints one line of JSON: its events, the messages that they
 // make, and a hash of its books. --end: the day is over, there will be no more.
+// --from: times of the events count from there, a microsecond each, so that two engines of one seed say the very same.
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -34,6 +35,7 @@ struct Settings {
   std::uint64_t rate = 0;
   std::uint64_t events = 0;
   std::uint64_t slots = 262'144;
+  std::int64_t from_ns = 0;
   int top = 0;
   bool end = false;
 };
@@ -77,6 +79,8 @@ Settings read(int count, char** arguments) {
       settings.events = value;
     else if (name == "--slots")
       settings.slots = value;
+    else if (name == "--from")
+      settings.from_ns = static_cast<std::int64_t>(value);
     else if (name == "--top")
       settings.top = static_cast<int>(value);
     else
@@ -142,7 +146,11 @@ void run(const Settings& settings) {
   example::Matching matching(settings.seed, settings.instruments, settings.live_orders);
   Output output(publisher);
   std::vector<Event> events;
-  matching.open(clock_ns(CLOCK_REALTIME), events);
+  const auto time_ns = [&] {
+    if (settings.from_ns == 0) return clock_ns(CLOCK_REALTIME);
+    return settings.from_ns + static_cast<std::int64_t>(output.number()) * 1'000;
+  };
+  matching.open(time_ns(), events);
   bool goes_on = output.push(events);
   std::int64_t start_ns = 0;
   while (goes_on && stopped == 0 && (settings.events == 0 || output.number() < settings.events)) {
@@ -156,7 +164,7 @@ void run(const Settings& settings) {
       }
     }
     events.clear();
-    matching.step(clock_ns(CLOCK_REALTIME), events);
+    matching.step(time_ns(), events);
     goes_on = output.push(events);
   }
   // The ring is full, and nobody takes anything: what could not be pushed is made again by the next life.

@@ -23,7 +23,7 @@ namespace depthcast::engine {
 static_assert(std::endian::native == std::endian::little, "the ring is little-endian");
 
 constexpr std::uint64_t ring_magic = 0x474e495254564344ULL;  // "DCVTRING"
-constexpr std::uint32_t ring_layout_version = 1;
+constexpr std::uint32_t ring_layout_version = 2;
 constexpr std::uint64_t ring_slots_min = 1'024;
 constexpr std::uint64_t ring_slots_max = std::uint64_t{1} << 26;
 constexpr std::size_t ring_header_bytes = 4'096;

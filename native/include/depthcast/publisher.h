@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstdint>
 #include <ctime>
+#include <span>
 #include <stdexcept>
 #include <string>
 #include <system_error>
@@ -82,6 +83,22 @@ class Publisher {
     slot.number = number;
     staged_ = number;
     return PushStatus::ok;
+  }
+  // All of them or none: what was staged before stays staged.
+  PushStatus stage(std::span<const Event> events) noexcept {
+    const std::uint64_t before = staged_;
+    for (const Event& event : events) {
+      const PushStatus status = stage(event);
+      if (status == PushStatus::ok) continue;
+      staged_ = before;
+      return status;
+    }
+    return PushStatus::ok;
+  }
+  PushStatus try_push(std::span<const Event> events) noexcept {
+    const PushStatus status = stage(events);
+    if (status == PushStatus::ok) publish();
+    return status;
   }
   // One store, however many events were staged.
   void publish() noexcept {

@@ -24,14 +24,22 @@ enum depthcast_kind {
   DEPTHCAST_AUCTION = 9,
   DEPTHCAST_TRADE_BREAK = 10,
   DEPTHCAST_DEFINITION = 11,
-  DEPTHCAST_SYSTEM = 12
+  DEPTHCAST_SYSTEM = 12,
+  DEPTHCAST_DELIST = 13,
+  DEPTHCAST_CLEAR = 14,
+  DEPTHCAST_LIMITS = 15,    /* price: the lowest; detail: the highest, as two's complement */
+  DEPTHCAST_REFERENCE = 16, /* side: which one, 1 to 8; order_id, price, quantity: its values */
+  DEPTHCAST_PRICE_DISCOVERY = 17,
+  DEPTHCAST_RETAIL_INTEREST = 18,
+  DEPTHCAST_FIELDS = 19 /* see depthcast_fields() */
 };
 enum depthcast_side { DEPTHCAST_NO_SIDE = 0, DEPTHCAST_BUY = 1, DEPTHCAST_SELL = 2 };
 enum depthcast_flags {
   DEPTHCAST_HAS_DETAIL = 1,
   DEPTHCAST_NOT_PRINTABLE = 2,
   DEPTHCAST_AT_PRICE = 4,
-  DEPTHCAST_GOES_ON = 8
+  DEPTHCAST_GOES_ON = 8,
+  DEPTHCAST_HAS_FIELDS = 16
 };
 enum depthcast_push_status {
   DEPTHCAST_OK = 0,
@@ -96,6 +104,31 @@ static inline depthcast_event depthcast_execute(int64_t time_ns, uint32_t instru
 }
 static inline depthcast_event depthcast_remove(int64_t time_ns, uint32_t instrument, uint64_t order_id) {
   depthcast_event event = {0, time_ns, order_id, 0, 0, 0, instrument, DEPTHCAST_REMOVE, DEPTHCAST_NO_SIDE, 0, 0, 0};
+  return event;
+}
+/* From which price to which orders may stand from now on; 0 and 0: anywhere. */
+static inline depthcast_event depthcast_limits(int64_t time_ns, uint32_t instrument, int64_t price_low,
+                                               int64_t price_high) {
+  depthcast_event event = {
+      0, time_ns, 0, (uint64_t)price_high, price_low, 0, instrument, DEPTHCAST_LIMITS, DEPTHCAST_NO_SIDE, 0, 0, 0};
+  return event;
+}
+/* The slot behind an event of trades and auctions with DEPTHCAST_HAS_FIELDS: as TradeFields of event.h. Stage both,
+ * then publish. */
+static inline depthcast_event depthcast_fields(int64_t time_ns, uint32_t instrument, uint64_t quantity_2,
+                                               int64_t price_2, int64_t price_3, int64_t price_4, int64_t price_5) {
+  depthcast_event event = {0,
+                           time_ns,
+                           quantity_2,
+                           (uint64_t)price_3,
+                           price_2,
+                           (uint64_t)price_4,
+                           instrument,
+                           DEPTHCAST_FIELDS,
+                           DEPTHCAST_NO_SIDE,
+                           0,
+                           0,
+                           (uint64_t)price_5};
   return event;
 }
 /* `symbol`: 1 to 16 printable characters without spaces count. `tick` 0: not told. */

@@ -54,7 +54,7 @@ tradesLength():number {
 
 definitions(index: number, obj?:Definition):Definition|null {
   const offset = this.bb!.__offset(this.bb_pos, 10);
-  return offset ? (obj || new Definition()).__init(this.bb!.__vector(this.bb_pos + offset) + index * 24, this.bb!) : null;
+  return offset ? (obj || new Definition()).__init(this.bb!.__vector(this.bb_pos + offset) + index * 48, this.bb!) : null;
 }
 
 definitionsLength():number {
@@ -91,7 +91,7 @@ static addDefinitions(builder:flatbuffers.Builder, definitionsOffset:flatbuffers
 }
 
 static startDefinitionsVector(builder:flatbuffers.Builder, numElems:number) {
-  builder.startVector(24, numElems, 8);
+  builder.startVector(48, numElems, 8);
 }
 
 static endBatch(builder:flatbuffers.Builder):flatbuffers.Offset {

@@ -21,32 +21,52 @@ symbol2():bigint {
   return this.bb!.readUint64(this.bb_pos + 8);
 }
 
+priceLow():bigint {
+  return this.bb!.readInt64(this.bb_pos + 16);
+}
+
+priceHigh():bigint {
+  return this.bb!.readInt64(this.bb_pos + 24);
+}
+
 lotSize():number {
-  return this.bb!.readUint32(this.bb_pos + 16);
+  return this.bb!.readUint32(this.bb_pos + 32);
+}
+
+priceIncrement():number {
+  return this.bb!.readUint32(this.bb_pos + 36);
 }
 
 priceExponent():number {
-  return this.bb!.readInt8(this.bb_pos + 20);
+  return this.bb!.readInt8(this.bb_pos + 40);
 }
 
 quantityExponent():number {
-  return this.bb!.readInt8(this.bb_pos + 21);
+  return this.bb!.readInt8(this.bb_pos + 41);
 }
 
 reserved1():number {
-  return this.bb!.readUint16(this.bb_pos + 22);
+  return this.bb!.readUint16(this.bb_pos + 42);
+}
+
+reserved2():number {
+  return this.bb!.readUint32(this.bb_pos + 44);
 }
 
 static sizeOf():number {
-  return 24;
+  return 48;
 }
 
-static createDefinition(builder:flatbuffers.Builder, symbol_1: bigint, symbol_2: bigint, lot_size: number, price_exponent: number, quantity_exponent: number, reserved_1: number):flatbuffers.Offset {
-  builder.prep(8, 24);
+static createDefinition(builder:flatbuffers.Builder, symbol_1: bigint, symbol_2: bigint, price_low: bigint, price_high: bigint, lot_size: number, price_increment: number, price_exponent: number, quantity_exponent: number, reserved_1: number, reserved_2: number):flatbuffers.Offset {
+  builder.prep(8, 48);
+  builder.writeInt32(reserved_2);
   builder.writeInt16(reserved_1);
   builder.writeInt8(quantity_exponent);
   builder.writeInt8(price_exponent);
+  builder.writeInt32(price_increment);
   builder.writeInt32(lot_size);
+  builder.writeInt64(BigInt(price_high ?? 0));
+  builder.writeInt64(BigInt(price_low ?? 0));
   builder.writeInt64(BigInt(symbol_2 ?? 0));
   builder.writeInt64(BigInt(symbol_1 ?? 0));
   return builder.offset();
