@@ -11,6 +11,16 @@ import type { IngestOptions } from '../config_ingest.js';
 
 const connections_max = 16;
 
+interface Caller {
+  raw: Socket;
+  /** The listener has said something to it: an engine that is logged in, or one that is being refused. */
+  answered: boolean;
+}
+
+function farEnd({ remoteAddress, remotePort }: Socket): string {
+  return `${remoteAddress} ${remotePort}`;
+}
+
 /** Threads: one. */
 export class TlsDoor {
   /** Where the native listener is to listen. */
@@ -18,12 +28,14 @@ export class TlsDoor {
   readonly #folder: string;
   readonly #server: Server;
   readonly #sockets = new Set<Socket | TLSSocket>();
+  /** All that are connected, the oldest first, by their far end. */
+  readonly #callers = new Map<string, Caller>();
 
   private constructor(server: Server) {
     this.#folder = mkdtempSync(join(tmpdir(), 'depthcast-ingest-'));
     this.path = join(this.#folder, 'plain');
     this.#server = server;
-    server.maxConnections = connections_max;
+    server.on('connection', (raw: Socket) => this.#admit(raw));
     server.on('secureConnection', (outer) => this.#join(outer));
     // Who speaks no TLS: the connection is closed, and that is all.
     server.on('tlsClientError', (_, socket) => socket.destroy());
@@ -51,12 +63,29 @@ export class TlsDoor {
 
   close(): void {
     this.#server.close();
+    for (const { raw } of this.#callers.values()) raw.destroy();
     for (const socket of this.#sockets) socket.destroy();
     rmSync(this.#folder, { recursive: true, force: true });
   }
 
+  // Who connects and says nothing may not keep the engine out: one more takes the place of the oldest of those.
+  #admit(raw: Socket): void {
+    if (this.#callers.size >= connections_max)
+      [...this.#callers.values()].find(({ answered }) => !answered)?.raw.destroy();
+    const key = farEnd(raw);
+    const caller: Caller = { raw, answered: false };
+    this.#callers.set(key, caller);
+    raw.on('close', () => {
+      if (this.#callers.get(key) === caller) this.#callers.delete(key);
+    });
+  }
+
   #join(outer: TLSSocket): void {
     const inner = connect(this.path);
+    const caller = this.#callers.get(farEnd(outer));
+    inner.once('data', () => {
+      if (caller !== undefined) caller.answered = true;
+    });
     outer.setNoDelay(true);
     for (const socket of [outer, inner]) {
       this.#sockets.add(socket);

@@ -2,7 +2,13 @@
 import { ByteBuffer } from 'flatbuffers';
 import t from 'tap';
 import { Batch, Frame, FramePayload } from '../../src/generated/ingest/frames.js';
-import { EventBatch, engineReference, engineSide, engineStatus, engineTradeKind } from '../../src/publisher/event_batch.js';
+import {
+  EventBatch,
+  engineReference,
+  engineSide,
+  engineStatus,
+  engineTradeKind,
+} from '../../src/publisher/event_batch.js';
 import { RetainedFrames } from '../../src/publisher/retained_frames.js';
 
 function sealed(batch: EventBatch, first = 1n): Batch {

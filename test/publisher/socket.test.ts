@@ -123,14 +123,19 @@ t.test('asksForATokenWhereThereAreTokens', async (t) => {
   await t.rejects(publisherTo(t, to, { token: text }), { code: 'token', message: /revoked/ });
 });
 
-t.test('speaksTlsAndRefusesToListenOpenly', async (t) => {
+/** Of localhost, made for the test: files for the distributor, and what the engine trusts. */
+function certificate(t: Test) {
   const folder = t.testdir({});
   const [cert, key] = [join(folder, 'cert.pem'), join(folder, 'key.pem')];
   const subject = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost'];
   const request = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2'];
   execFileSync('openssl', [...request, ...subject, '-keyout', key, '-out', cert], { stdio: 'ignore' });
-  const distributor = await distributorOn(t, 5, { ingest: { tls: { cert, key } } });
-  const tls = { ca: readFileSync(cert), servername: 'localhost' };
+  return { options: { cert, key }, client: { ca: readFileSync(cert), servername: 'localhost' } };
+}
+
+t.test('speaksTlsAndRefusesToListenOpenly', async (t) => {
+  const { options, client: tls } = certificate(t);
+  const distributor = await distributorOn(t, 5, { ingest: { tls: options } });
   const publisher = await publisherTo(t, distributor.sourceAddress, { tls });
   await pushTo(publisher, 20_000);
   await publisher.flushed();
@@ -189,30 +194,46 @@ t.test('anEngineThatIsGoneWithoutAWordGivesItsPlaceToTheNext', async (t) => {
   t.ok(news.some(({ kind, engine, refusal }) => kind === 'closed' && engine === 'matcher' && refusal === 'idle'));
 });
 
-t.test('manyWhoNeverLogInKeepNoEngineOut', async (t) => {
-  const distributor = await distributorOn(t, 7);
-  const port = Number(distributor.sourceAddress.split(':').at(-1));
+/** Connections that never say a word, forty at a time and ever new ones, until the test ends. */
+async function crowd(t: Test, to: string): Promise<void> {
+  const port = Number(to.split(':').at(-1));
   const idlers = new Set<Socket>();
   let opened = 0;
-  const idle = () => {
+  const flood = setInterval(() => {
+    if (idlers.size >= 40) return;
     const socket = connect(port, '127.0.0.1', () => opened++);
     socket.on('error', () => {});
     socket.on('close', () => idlers.delete(socket));
     idlers.add(socket);
-  };
-  const flood = setInterval(() => {
-    if (idlers.size < 40) idle();
   }, 1);
   t.teardown(() => {
     clearInterval(flood);
     for (const socket of idlers) socket.destroy();
   });
   await until('many', () => opened > 100);
+}
+
+t.test('manyWhoNeverLogInKeepNoEngineOut', async (t) => {
+  const distributor = await distributorOn(t, 7);
+  await crowd(t, distributor.sourceAddress);
   const publisher = await publisherTo(t, distributor.sourceAddress, { connectMs: 30_000 });
   await pushTo(publisher, 1_000);
   await publisher.flushed();
   t.equal(publisher.acknowledged, 1_000n);
   t.ok((distributor.stats().source.connectionsDropped ?? 0n) >= 80n);
+});
+
+t.test('norWhereTheySpeakNoTlsAtADoorThatDoes', async (t) => {
+  const { options, client } = certificate(t);
+  const distributor = await distributorOn(t, 7, { ingest: { tls: options } });
+  await crowd(t, distributor.sourceAddress);
+  const publisher = await publisherTo(t, distributor.sourceAddress, { connectMs: 30_000, tls: client });
+  await pushTo(publisher, 1_000);
+  await crowd(t, distributor.sourceAddress);
+  await pushTo(publisher, 2_000);
+  await publisher.flushed();
+  t.equal(publisher.acknowledged, 2_000n);
+  t.equal(distributor.stats().source.logins, 1n, 'the engine stays');
 });
 
 t.test('aSlowDistributorHoldsTheEngineBackWithinItsMemory', async (t) => {
