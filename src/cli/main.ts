@@ -116,7 +116,8 @@ function declareToken(program: Command): void {
 
 /** commander says "error: unknown option '--x'\n(Did you mean --y?)". */
 function sayError(text: string): void {
-  say(oneLine(text.replace(/^error: /, '')));
+  // What follows a wrong name may be a secret.
+  say(oneLine(text.replace(/^error: /, '').replace(/'(--[\w-]+)=[^']*'/, "'$1'")));
 }
 
 function makeProgram(): Command {
@@ -136,7 +137,7 @@ function makeProgram(): Command {
   }).action(exiting(async (given: Given) => (await import('./serve.js')).serve(given)));
   declare(program, {
     name: 'subscribe',
-    summary: 'follow line A and line B, build the books, print updates or a view, dump',
+    summary: 'follow line A and line B or a gateway, build the books, print updates or a view, dump',
     schema: subscribeCommandOptions,
     rules: subscribe_rules,
     examples: subscribe_examples,

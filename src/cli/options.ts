@@ -15,6 +15,8 @@ export interface FlagRules {
   defaults?: Readonly<Record<string, string>>;
   /** Options of the command itself: they come first, under this title. */
   own?: { title: string; keys: readonly string[] };
+  /** Others under titles of their own, behind those. */
+  groups?: readonly { title: string; keys: readonly string[] }[];
 }
 
 const config_bytes_max = 1_048_576;
@@ -54,7 +56,7 @@ function isBytes({ path }: OptionField): boolean {
 
 const placeholders: [RegExp, string][] = [
   [/bytes/i, 'bytes'],
-  [/Ms$/, 'ms'],
+  [/Ms(Max)?$/, 'ms'],
   [/Ns$/, 'ns'],
   [/^(dump|path|out|html)$/, 'file'],
   [/^hgrm$/, 'folder'],
@@ -91,6 +93,8 @@ const placeholders: [RegExp, string][] = [
 
 function placeholder(field: OptionField): string {
   if (field.choices !== undefined) return field.choices.join('|');
+  // The number of them, not their names.
+  if (field.path.join('.') === 'limits.instruments') return 'n';
   const name = field.path[field.path.length - 1] ?? '';
   return placeholders.find(([pattern]) => pattern.test(name))?.[1] ?? 'n';
 }
@@ -118,17 +122,27 @@ function usedFields(schema: z.ZodType, rules: FlagRules): OptionField[] {
   return optionFields(schema).filter((field) => !rules.omit?.includes(field.path.join('.')));
 }
 
-function titleOf({ path }: OptionField, { own }: FlagRules): string {
+function titleOf({ path }: OptionField, rules: FlagRules): string {
   const [section = ''] = path;
-  if (own?.keys.includes(section)) return own.title;
+  const group = groupsOf(rules).find(({ keys }) => keys.includes(section));
+  if (group !== undefined) return group.title;
   return path.length > 1 ? (section_titles[section] ?? `${section}:`) : 'Options:';
+}
+
+function groupsOf({ own, groups = [] }: FlagRules): readonly { title: string; keys: readonly string[] }[] {
+  return own === undefined ? groups : [own, ...groups];
 }
 
 /** Adds a flag for every option of the schema, and --config. */
 export function addFlags(command: Command, schema: z.ZodType, rules: FlagRules = {}): void {
   const fields = usedFields(schema, rules);
-  const isOwn = ({ path }: OptionField) => rules.own?.keys.includes(path[0] ?? '') === true;
-  for (const field of [...fields.filter(isOwn), ...fields.filter((field) => !isOwn(field))]) {
+  const groups = groupsOf(rules);
+  // Those of no group come last.
+  const place = ({ path }: OptionField) => {
+    const found = groups.findIndex(({ keys }) => keys.includes(path[0] ?? ''));
+    return found < 0 ? groups.length : found;
+  };
+  for (const field of fields.toSorted((a, b) => place(a) - place(b))) {
     const name = flagName(field.path);
     const text = describe(field, rules);
     const add = (flags: string, description: string, hidden = false) =>

@@ -18,7 +18,7 @@ import {
   subscribe_rules,
   subscribeCommandOptions,
 } from './subscribe_options.js';
-import { readTokenFile } from './token_file.js';
+import { environmentToken, readTokenFile } from './token_file.js';
 import { UpdatesPrinter } from './updates_printer.js';
 
 const interval_ms_terminal = 100;
@@ -36,10 +36,13 @@ function makeClient(options: SubscribeCommandOptions): FeedClient {
   const { lines: _1, view, symbol, levels, intervalMs: _2, dump: _3, l3, dumpAt, ...rest } = options;
   const { exitAtEndOfSession: _4, note: _5, resumeFile, tokenFile, ...library } = rest;
   const isChosen = library.mode !== 'exact' && library.instruments.length === 0;
+  const follows_server = library.gateway !== null || library.directory !== null;
+  const token = tokenFile !== undefined ? readTokenFile(tokenFile) : environmentToken(process.env);
   return new FeedClient({
     ...library,
     levels,
-    token: tokenFile === undefined ? library.token : readTokenFile(tokenFile),
+    token: follows_server ? token : '',
+    recovery: { ...library.recovery, token: library.recovery.token === '' ? token : library.recovery.token },
     instruments: isChosen ? symbol : library.instruments,
     resume: (resumeFile === undefined ? null : readResumeFile(resumeFile)) ?? library.resume,
     limits: { ...library.limits, depthLevels: Math.max(library.limits.depthLevels, view === 'ladder' ? levels : 0) },
@@ -90,6 +93,8 @@ function tellEvents(client: FeedClient): void {
     snapshot: told_max,
     state: 2 * told_max,
     digestMismatch: told_max,
+    disconnected: told_max,
+    refused: told_max,
   };
   const tell = (kind: keyof typeof left, text: string) => {
     if (left[kind] === 0) return;
@@ -103,6 +108,11 @@ function tellEvents(client: FeedClient): void {
   client.on('snapshot', ({ sequence, reason }) => tell('snapshot', `snapshot as of ${sequence} (${reason})`));
   client.on('snapshotRefused', (reason) => tell('snapshot', `snapshot refused: ${reason}`));
   client.on('slow', (did) => tell('snapshot', `too slow for the gateway: ${did}`));
+  client.on('disconnected', (reason) => tell('disconnected', `no connection to the gateway: ${reason}; trying again`));
+  client.on('refused', ({ askedAgain, message }) => {
+    if (askedAgain) tell('refused', `refused: ${message}; asked again when that may have passed`);
+  });
+  client.on('countMismatch', (fault) => say(`counts differ: ${fault}`));
   client.on('goodbye', (reason, reconnectMs) => say(`the gateway says goodbye (${reason}); back in ${reconnectMs} ms`));
   client.on('resumed', (sequence) => say(`resumed after ${sequence}`));
   client.on('resumeFailed', (reason) => say(`cannot resume: ${reason}`));
@@ -113,9 +123,19 @@ function tellEvents(client: FeedClient): void {
   client.on('endOfSession', ({ session, sequence }) => say(`session ${session} has ended at sequence ${sequence}`));
 }
 
-function warnOfUnknown(client: FeedClient, symbols: readonly string[]): void {
-  for (const symbol of symbols)
-    if (client.instrument(symbol) === undefined) say(`${symbol}: no such symbol was seen on this channel`);
+/** Once, when the books are whole: whoever misspelt a symbol would wait for nothing. Returns what is to be done at the end. */
+function warnOfUnknown(client: FeedClient, symbols: readonly string[]): () => void {
+  let told = false;
+  const warn = () => {
+    if (told) return;
+    told = true;
+    for (const symbol of symbols)
+      if (client.instrument(symbol) === undefined) say(`${symbol}: no such symbol was seen on this channel`);
+  };
+  client.on('state', (state) => {
+    if (state === 'synchronized' || state === 'ended') warn();
+  });
+  return warn;
 }
 
 /** The whole time in figures: a panel on a terminal, else one line. */
@@ -129,7 +149,13 @@ const prepare = (raw: Record<string, unknown>) => applyProfile('subscribe', choo
 /** What may end the command. */
 function endsOf(client: FeedClient, output: Output, options: SubscribeCommandOptions): Promise<CommandEnd>[] {
   const signal = listenForStop().requested;
-  const refused = new Promise<never>((_, reject) => client.once('refused', reject));
+  const refused = new Promise<never>((_, reject) => {
+    client.on('refused', (error) => {
+      if (!error.askedAgain) reject(error);
+    });
+  });
+  // Also where the start fails, and nobody waits for it.
+  refused.catch(() => {});
   const ends: Promise<CommandEnd>[] = [signal.then((detail) => ({ exitCode: 0, reason: 'signal', detail })), refused];
   if (options.exitAtEndOfSession ?? options.dump !== undefined)
     ends.push(client.ended.then(() => ({ exitCode: 0, reason: 'done', detail: 'end of session' })));
@@ -150,6 +176,7 @@ export async function subscribe(given: Record<string, unknown>): Promise<Command
   const view = makeView(client, output, options);
   const isPicture = options.view === 'ladder' || options.view === 'status';
   if (options.view !== 'ladder' || !process.stdout.isTTY) tellEvents(client);
+  const warn = warnOfUnknown(client, symbol);
   const dumps = dump === undefined ? undefined : new Dumps(client, dump, { orders: l3, at: dumpAt });
   const ends = endsOf(client, output, options);
   try {
@@ -162,7 +189,7 @@ export async function subscribe(given: Record<string, unknown>): Promise<Command
     await dumps?.finish();
     const token = client.resumeToken();
     if (options.resumeFile !== undefined && token !== undefined) writeResumeFile(options.resumeFile, token);
-    warnOfUnknown(client, symbol);
+    warn();
     if (isPicture) output.write(`${summaryLines(status.total()).join('\n')}\n`);
     if (output.failure !== undefined) throw output.failure;
     return end;

@@ -35,7 +35,7 @@ export const subscribeCommandOptions = subscribeOptions.safeExtend({
     .describe('dump also after these messages of the source (1 is its first); 1000 goes to FILE.1000.json'),
   tokenFile: fileName('the name of a file')
     .optional()
-    .describe('file that holds the token for gateway and directory, and nothing else'),
+    .describe('file that holds the token for gateway, directory and recovery, and nothing else'),
   resumeFile: fileName('the name of a file')
     .optional()
     .describe('go on after the point that this file tells, if there is one; it is written when the command ends'),
@@ -61,11 +61,30 @@ export const subscribe_rules: FlagRules = {
       'dump',
       'l3',
       'dumpAt',
-      'tokenFile',
       'resumeFile',
       'exitAtEndOfSession',
     ],
   },
+  groups: [
+    {
+      title: 'Over a gateway:',
+      keys: [
+        'gateway',
+        'directory',
+        'transport',
+        'probeMs',
+        'tokenFile',
+        'tls',
+        'mode',
+        'instruments',
+        'conflationMs',
+        'onSlow',
+        'timeoutMs',
+        'backoffMs',
+        'backoffMsMax',
+      ],
+    },
+  ],
   defaults: {
     lines: 'AB',
     session: '0',
@@ -73,7 +92,7 @@ export const subscribe_rules: FlagRules = {
     symbol: 'all',
     dump: 'none',
     dumpAt: 'none',
-    tokenFile: 'none',
+    tokenFile: 'the one in DEPTHCAST_TOKEN, if any',
     instruments: 'all',
     resumeFile: 'none',
     intervalMs: '100 on a terminal, else 1000',
@@ -113,5 +132,8 @@ Examples:
   depthcast subscribe --lines B --dump out.json --dump-at 1000,2000
       from line B alone; also out.1000.json and out.2000.json, after the source's messages 1,000 and 2,000
 
+A token stands in a file or in the environment (DEPTHCAST_TOKEN), never on the command line, which everybody on the machine can read.
+Without a connection to the gateway the command goes on trying, and says why; so it does where something is refused that may pass.
+
 Exit code: 0 at the end of session (--exit-at-end-of-session) or after SIGINT, SIGTERM, SIGHUP, dumps written; 1 where it
-fails; 2 for wrong options.`;
+fails, for example since the gateway refuses the token or the symbols; 2 for wrong options.`;

@@ -67,6 +67,8 @@ export function multicastOptions(options: SubscribeOptions, entry: DirectoryEntr
     control: origin,
     recovery: {
       ...options.recovery,
+      // One login for all that a server gives.
+      token: options.recovery.token === '' ? options.token : options.recovery.token,
       url: recovery == null ? null : origin,
       // Re-requests go to the machine that answers for the rest.
       udp: recoveryUdpPort == null || !/^[\d.]+$/.test(hostname) ? '' : `${hostname}:${recoveryUdpPort}`,
