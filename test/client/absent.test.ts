@@ -135,7 +135,7 @@ t.test('aRestartedGatewayGoesOnBehindTheLastNumber', async (t) => {
   const second = new GatewayServer(
     {
       ...{ host: '127.0.0.1', port: 0, shared: false, tls: undefined, sessionsMax: 100, subscriptionsMax: 8 },
-      ...{ levels: 10, bufferedBytes: 262_144, requestsPerSecond: 1_000 },
+      ...{ levels: 10, bufferedBytes: 262_144, requestsPerSecond: 1_000, idleSeconds: 60 },
     },
     access,
     new Map([[1, native]]),
