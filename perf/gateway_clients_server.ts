@@ -9,6 +9,7 @@ export interface GatewayTask {
   symbols: number;
   liveOrders: number;
   workers: number;
+  nice: number;
   wait: 'spin' | 'yield' | 'park';
   /** Of the publisher alone. */
   core: number;
@@ -27,7 +28,7 @@ serveTask<GatewayTask>(async (task, tell, stopped) => {
     ring: { bytes: '16MiB' },
     wait: task.wait,
     core: task.core,
-    gateway: { port: 0, workers: task.workers },
+    gateway: { port: 0, workers: task.workers, nice: task.nice },
     // All clients come from one address here.
     access: { limits: { perAddress: { connectionsMax: 10_000, requestsPerSecond: 100_000, requestsBurst: 100_000 } } },
   });

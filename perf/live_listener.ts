@@ -10,8 +10,10 @@ export class LiveListener {
   readonly #ended: Promise<void>;
   readonly ready: Promise<void>;
 
-  constructor(group: string, port: number) {
-    this.#process = spawn(perfProgram, ['live_listen', '--group', group, '--port', String(port)], {
+  /** `samples`: a file that gets every datagram of the phases (perf/clients/samples.ts); empty: none. */
+  constructor(group: string, port: number, samples = '') {
+    const parameters = ['live_listen', '--group', group, '--port', String(port)];
+    this.#process = spawn(perfProgram, samples === '' ? parameters : [...parameters, '--samples', samples], {
       stdio: ['pipe', 'pipe', 'inherit'],
     });
     const output = this.#process.stdout as NodeJS.ReadableStream;

@@ -11,6 +11,8 @@ export function serveTask<Task>(act: (task: Task, tell: Tell, stopped: Promise<v
   const stopped = new Promise<void>((resolve) => {
     stop = resolve;
   });
+  // The parent has ended, or this one is done.
+  process.once('disconnect', () => process.exit());
   process.on('message', async (message: { task?: Task; stop?: true }) => {
     if (message.stop) stop();
     if (message.task === undefined) return;

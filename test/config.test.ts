@@ -121,6 +121,7 @@ t.test('fillsInDefaultsOfServe', async (t) => {
       host: '127.0.0.1',
       port: null,
       workers: 1,
+      nice: 5,
       sessionsMax: 10_000,
       subscriptionsMax: 64,
       levels: 10,

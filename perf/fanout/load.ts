@@ -29,6 +29,9 @@ export interface GroupFigures {
   errors: number;
   closed: number;
   close_code: number;
+  /** Clients that were told their counts at the end of their subscription; where they add up to what was published. */
+  counted: number;
+  counted_equal: number;
   /** From the server's send time to the client, of the first block of each frame. */
   latency_us_p50: number;
   latency_us_p99: number;
@@ -80,6 +83,20 @@ export class Load {
 
   silence(): void {
     this.#child.stdin.write('silence\n');
+  }
+
+  /** Those that stopped read on. */
+  resume(): void {
+    this.#child.stdin.write('resume\n');
+  }
+
+  /** They end their subscription, and are told its counts. */
+  count(): void {
+    this.#child.stdin.write('count\n');
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? 0;
   }
 
   close(): void {

@@ -1,12 +1,14 @@
 #include "live_listener.h"
 
 #include <arpa/inet.h>
-#include <poll.h>
 #include <sched.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
+#include <limits>
 #include <system_error>
 
 #include "encode/packet_reader.h"
@@ -17,6 +19,7 @@ namespace {
 constexpr std::size_t datagram_words = 9'000 / 8;
 constexpr std::size_t batch = 32;
 constexpr std::int64_t second_ns = 1'000'000'000;
+constexpr std::chrono::milliseconds look_again{1};
 
 [[noreturn]] void fail(const char* step) { throw std::system_error(errno, std::generic_category(), step); }
 
@@ -37,7 +40,7 @@ std::int64_t timestamp_of(msghdr& header) {
 
 }  // namespace
 
-LiveListener::LiveListener(const io::LineAddress& address)
+LiveListener::LiveListener(const io::LineAddress& address, std::size_t samples_max)
     : socket_(socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)), buffers_(batch * datagram_words) {
   if (!socket_.open()) fail("socket");
   for (std::size_t phase = 0; phase < phases_max; ++phase) {
@@ -46,7 +49,10 @@ LiveListener::LiveListener(const io::LineAddress& address)
   set_option(socket_.get(), SOL_SOCKET, SO_REUSEADDR, 1, "SO_REUSEADDR");
   set_option(socket_.get(), SOL_SOCKET, SO_TIMESTAMPNS, 1, "SO_TIMESTAMPNS");
   const int buffer_bytes = 64 << 20;
-  static_cast<void>(setsockopt(socket_.get(), SOL_SOCKET, SO_RCVBUF, &buffer_bytes, sizeof buffer_bytes));
+  if (setsockopt(socket_.get(), SOL_SOCKET, SO_RCVBUFFORCE, &buffer_bytes, sizeof buffer_bytes) != 0) {
+    static_cast<void>(setsockopt(socket_.get(), SOL_SOCKET, SO_RCVBUF, &buffer_bytes, sizeof buffer_bytes));
+  }
+  samples_.reserve(samples_max);
   sockaddr_in bound{};
   bound.sin_family = AF_INET;
   bound.sin_port = htons(address.port);
@@ -69,9 +75,7 @@ void LiveListener::stop() {
 
 void LiveListener::run() {
   while (!stop_.load(std::memory_order_relaxed)) {
-    if (receive() != 0) continue;
-    pollfd waiting{socket_.get(), POLLIN, 0};
-    poll(&waiting, 1, 10);
+    if (receive() == 0) std::this_thread::sleep_for(look_again);
   }
 }
 
@@ -99,9 +103,23 @@ std::size_t LiveListener::receive() {
     }
     if (view.count == 0) continue;
     sequence_.store(view.first_sequence + view.count - 1, std::memory_order_relaxed);
-    if (phase < phases_max) histograms_[phase]->record(time_ns - view.send_time_ns);
+    if (phase >= phases_max) continue;
+    histograms_[phase]->record(time_ns - view.send_time_ns);
+    sample(phase, view.send_time_ns, view.count, time_ns - view.send_time_ns);
   }
   return static_cast<std::size_t>(received);
+}
+
+void LiveListener::sample(std::size_t phase, std::int64_t send_time_ns, std::uint32_t messages,
+                          std::int64_t latency_ns) {
+  if (samples_.size() == samples_.capacity()) {
+    ++unsampled_;
+    return;
+  }
+  if (send_time_ns != batch_ns_) ++batch_;
+  batch_ns_ = send_time_ns;
+  const std::int64_t kept_ns = std::clamp<std::int64_t>(latency_ns, 0, std::numeric_limits<std::uint32_t>::max());
+  samples_.push_back({static_cast<std::uint32_t>(phase), batch_, messages, static_cast<std::uint32_t>(kept_ns)});
 }
 
 std::uint64_t LiveListener::count(std::size_t phase) const {

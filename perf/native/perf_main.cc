@@ -23,7 +23,8 @@ int main(int count, char** arguments) {
                   {"ring_feed", ring_feed},
                   {"websocket_load", websocket_load},
                   {"websocket_write", websocket_write},
-                  {"publisher_push", publisher_push}};
+                  {"publisher_push", publisher_push},
+                  {"core_load", core_load}};
   try {
     for (const auto& program : programs) {
       if (count < 2 || std::strcmp(arguments[1], program.name) != 0) continue;
@@ -36,7 +37,7 @@ int main(int count, char** arguments) {
   }
   std::fprintf(stderr,
                "depthcast_perf: expected book_memory, book_replay, core_round_trip, packet_encode, ring_broadcast, "
-               "snapshot_take, gateway_snapshot, live_listen, feed_line, ring_feed, websocket_load, websocket_write or "
-               "publisher_push\n");
+               "snapshot_take, gateway_snapshot, live_listen, feed_line, ring_feed, websocket_load, websocket_write, "
+               "publisher_push or core_load\n");
   return 2;
 }

@@ -82,5 +82,6 @@ int ring_feed(Options& options);
 int websocket_load(Options& options);
 int websocket_write(Options& options);
 int publisher_push(Options& options);
+int core_load(Options& options);
 
 }  // namespace depthcast::perf

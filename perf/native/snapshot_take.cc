@@ -5,6 +5,7 @@
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
+#include <fstream>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -197,15 +198,17 @@ int snapshot_take(Options& options) {
   return 0;
 }
 
-// For recovery_storm: hears a line until standard input ends; each line there is the number of the next phase. Prints
-// one object for each phase asked for.
+// For recovery_storm and gateway_clients: hears a line until standard input ends; each line there is the number of the
+// next phase. Prints one object for each phase asked for, and writes its samples where a file is given.
 int live_listen(Options& options) {
   const std::string group = options.text("group", "239.192.77.1");
   const auto port = static_cast<std::uint16_t>(options.number("port", 27'401));
   const auto core = static_cast<int>(options.number("not-core", 0));
+  const std::string samples = options.text("samples", "");
+  const std::size_t samples_max = options.number("samples-max", samples.empty() ? 0 : std::size_t{1} << 23);
   options.finish();
   leave_core(core);
-  LiveListener listener({group, port, "127.0.0.1"});
+  LiveListener listener({group, port, "127.0.0.1"}, samples_max);
   listener.start();
   char text[32];
   std::size_t phases = 0;
@@ -223,9 +226,13 @@ int live_listen(Options& options) {
     for (std::size_t index = 0; index < 3; ++index) {
       line.add((std::string(share_names[index]) + "_us").c_str(), listener.percentile_us(phase, shares[index]));
     }
-    line.add("unusable", listener.unusable()).print();
+    line.add("unusable", listener.unusable()).add("unsampled", listener.unsampled()).print();
   }
-  return 0;
+  if (samples.empty()) return 0;
+  std::ofstream file(samples, std::ios::binary);
+  file.write(reinterpret_cast<const char*>(listener.samples().data()),
+             static_cast<std::streamsize>(listener.samples().size() * sizeof(DatagramSample)));
+  return file.flush() ? 0 : 1;
 }
 
 }  // namespace depthcast::perf

@@ -1,6 +1,7 @@
 // Many WebSocket clients in one thread, in groups that ask for different things; counts what comes and how late. Some
 // of a group may stop reading. Commands on standard input, one a line: `mark` prints a JSON object for each group, of
-// what came since the last one; `silence` lets those stop that were chosen; the end of input ends it.
+// what came since the last one; `silence` lets those stop that were chosen; `resume` lets these read on; `count` has
+// them end their subscription, so that they are told its counts; the end of input ends it.
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -49,8 +50,16 @@ struct Tally {
   std::uint64_t errors = 0;
   std::uint64_t closed = 0;
   std::uint16_t close_code = 0;
+  std::uint64_t counted = 0;        // ends of a subscription
+  std::uint64_t counted_equal = 0;  // of them, sent, conflated and refused are what was published
   run::LatencyHistogram latency;
 };
+
+// A count of a message of the gateway, which writes them as texts.
+std::uint64_t count_in(const std::string& text, const std::string& name) {
+  const std::size_t found = text.find('"' + name + "\":\"");
+  return found == std::string::npos ? 0 : std::stoull(text.substr(found + name.size() + 4));
+}
 
 class Client final : public WebSocketEvents {
  public:
@@ -119,6 +128,11 @@ class Client final : public WebSocketEvents {
   void on_text(const std::string& text) override {
     if (text.find("\"type\":\"slow\"") != std::string::npos) ++tally_->texts_slow;
     if (text.find("\"type\":\"error\"") != std::string::npos) ++tally_->errors;
+    if (text.find("\"type\":\"unsubscribed\"") == std::string::npos) return;
+    const std::uint64_t published = count_in(text, "published");
+    const std::uint64_t covered = count_in(text, "sent") + count_in(text, "conflated") + count_in(text, "refused");
+    ++tally_->counted;
+    if (published != 0 && covered == published) ++tally_->counted_equal;
   }
   void on_ping() override { send_frame(0x8a, ""); }
   void on_close(std::uint16_t code) override {
@@ -220,6 +234,8 @@ class Load {
       const std::string command = commands_.substr(0, end);
       if (command == "mark") tell();
       if (command == "silence") silence();
+      if (command == "resume") resume();
+      if (command == "count") ask_counts();
     }
     return true;
   }
@@ -233,6 +249,19 @@ class Load {
       client->silent = true;
       epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, client->descriptor(), nullptr);
     }
+  }
+
+  void resume() {
+    for (const auto& client : clients_) {
+      if (!client->silent) continue;
+      resumed_.push_back(client.get());
+      client->silent = false;
+      epoll_event event{EPOLLIN, {client.get()}};
+      epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, client->descriptor(), &event);
+    }
+  }
+  void ask_counts() {
+    for (Client* client : resumed_) client->say(R"({"type":"unsubscribe","id":1})");
   }
 
   void begin() {
@@ -262,6 +291,7 @@ class Load {
       line.add("bytes", tally.bytes).add("messages_least", reading == 0 ? 0 : least).add("messages_most", most);
       line.add("slow", tally.texts_slow).add("errors", tally.errors).add("closed", tally.closed);
       line.add("close_code", std::uint64_t{tally.close_code});
+      line.add("counted", tally.counted).add("counted_equal", tally.counted_equal);
       for (const auto& [name, share] :
            {std::pair{"latency_us_p50", 0.5}, {"latency_us_p99", 0.99}, {"latency_us_p999", 0.999}}) {
         line.add(name, percentile_us(tally.latency, share));
@@ -290,6 +320,7 @@ class Load {
   std::vector<std::unique_ptr<Client>> clients_;
   std::vector<std::unique_ptr<Tally>> tallies_;
   std::string commands_;
+  std::vector<Client*> resumed_;
   Stopwatch watch_;
 };
 

@@ -136,7 +136,7 @@ export class Gateway extends EventEmitter<GatewayEvents> {
 
   async #begin(number: number, port: number): Promise<number> {
     if (this.#closing !== undefined) throw new Error('the gateway was closed while it started');
-    const { host, workers, goodbye, tls, windowBytesMax, ...state } = this.options;
+    const { host, workers, goodbye, tls, windowBytesMax, nice, ...state } = this.options;
     const desk = new AccessDesk(this.parts.access);
     const thread: WorkerThread = new WorkerThread(
       `gateway-${number}`,
@@ -157,6 +157,7 @@ export class Gateway extends EventEmitter<GatewayEvents> {
         })),
         directory: this.#directory,
         pageFolder: this.parts.pageFolder,
+        nice,
         exitReconnectMs: goodbye.reconnectMs,
       },
       {

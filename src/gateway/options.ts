@@ -40,6 +40,9 @@ export const gatewayOptions = z.strictObject({
     .default(null)
     .describe('TCP port of WebSockets, page and metrics; null: no gateway. Port 0: a free one'),
   workers: wholeNumber(1, 64).default(1).describe('threads that share the port'),
+  nice: wholeNumber(0, 19)
+    .default(5)
+    .describe('added to the nice value of these threads: 0 to 19, most yielding. Publisher and sources come first'),
   sessionsMax: wholeNumber(1, 1_000_000).default(10_000).describe('sessions of one thread'),
   subscriptionsMax: wholeNumber(1, 65_535).default(64).describe('subscriptions of one session'),
   levels: wholeNumber(1, levels_max).default(10).describe('levels of each side that a subscription may have'),

@@ -1,4 +1,5 @@
 /** One thread of the gateway: its own view of the channels, its own server on the shared port. Started by Gateway. */
+import { getPriority, setPriority } from 'node:os';
 import { parentPort, workerData } from 'node:worker_threads';
 import type { DirectoryChannel } from '../control/protocol.js';
 import { addon } from '../native.js';
@@ -17,6 +18,8 @@ const last_turns_ms_max = 200;
 if (parentPort === null) throw new Error('the gateway starts this file in a thread');
 const port = parentPort;
 const plan = workerData as WorkerPlan;
+// On Linux a nice value belongs to a thread, and 0 is the one that asks: sources and publisher keep theirs.
+if (plan.nice > 0 && process.platform === 'linux') setPriority(Math.min(19, getPriority() + plan.nice));
 const main = new MainLink(port);
 const exit = new Int32Array(plan.exit);
 let directory: readonly DirectoryChannel[] = plan.directory;

@@ -17,6 +17,8 @@ export interface WorkerPlan {
   channels: NativeGatewayOptions[];
   directory: DirectoryChannel[];
   pageFolder: string;
+  /** Added to the thread's nice value. */
+  nice: number;
   /** What clients are told where the process ends without a word. */
   exitReconnectMs: number;
   /** One 32-bit word, exit_* below: for an end of the process that leaves no time for messages. */

@@ -1,5 +1,7 @@
 /** The gateway of a distributor: threads that share a port, their ends, and what they count. */
+import { readdirSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
+import { getPriority } from 'node:os';
 import type { Worker } from 'node:worker_threads';
 import t from 'tap';
 import type { ServeOptionsInput } from '../../src/config.js';
@@ -54,6 +56,37 @@ t.test('sessionsLandOnAllThreadsAndAreCountedTogether', async (t) => {
   for (const client of clients) client.close();
   await until('their leave', () => distributor.stats().gateway?.sessions === 0);
   t.equal(distributor.stats().gateway?.messagesPublished, sum('published'), 'what was counted stays counted');
+});
+
+/** Threads of this process, by nice value. */
+function threadsByNice(): Map<number, string[]> {
+  const threads = new Map<number, string[]>();
+  for (const id of readdirSync('/proc/self/task')) {
+    const [, name = '', nice = ''] = /\((.*)\)(?: \S+){16} (\S+)/.exec(readStat(id)) ?? [];
+    if (nice !== '') threads.set(Number(nice), [...(threads.get(Number(nice)) ?? []), name]);
+  }
+  return threads;
+}
+
+/** Empty where the thread has gone. */
+function readStat(thread: string): string {
+  try {
+    return readFileSync(`/proc/self/task/${thread}/stat`, 'utf8');
+  } catch {
+    return '';
+  }
+}
+
+t.test('itsThreadsGiveWayAndNoOthers', async (t) => {
+  const nice = Math.min(19, getPriority() + 7);
+  const before = threadsByNice().get(nice)?.length ?? 0;
+  await serve(t, 204, { workers: 2, nice: 7 });
+  // A thread gives itself its name when it first runs.
+  const named = (name: string) => [...threadsByNice()].find(([, names]) => names.includes(name))?.[0];
+  await until('the names of all', () => named('dc-publish') !== undefined && named('dc-source') !== undefined);
+  t.equal(threadsByNice().get(nice)?.length, before + 2, 'the two workers');
+  t.equal(named('dc-publish'), getPriority());
+  t.equal(named('dc-source'), getPriority());
 });
 
 t.test('aPortThatSomebodyHasIsAnErrorAtStart', async (t) => {
