@@ -2,6 +2,7 @@
 import type { AccessControl, Connection, ConnectRequest, SessionAction } from './access/access_control.js';
 import { type Refusal, refuse } from './access/codes.js';
 import { type Credential, credentialOf } from './access/credentials.js';
+import type { PaceDebt } from './pace.js';
 import type { Held } from './session.js';
 import type { LoginQuestion, Questions, RequestQuestion, SessionOrder } from './worker_messages.js';
 
@@ -45,13 +46,15 @@ export class AccessDesk {
       return given;
     }
     const answer = await this.control.login(visitor.connection, given.credential);
-    return 'refusal' in answer ? answer : { entitlements: answer.principal.entitlements };
+    if ('refusal' in answer) return answer;
+    const { entitlements } = answer.principal;
+    return bytes === undefined ? { entitlements } : { entitlements, debt: this.control.takeDebt(visitor.connection) };
   }
 
-  request({ bytes, connection, holds }: RequestQuestion): Refusal | undefined {
+  request({ bytes, connection, cost, holds }: RequestQuestion): Refusal | undefined {
     const visitor = this.#visitors.get(connection);
     if (visitor === undefined) return refuse('login_timeout');
-    const refusal = this.control.message(visitor.connection, bytes);
+    const refusal = this.control.message(visitor.connection, bytes, cost);
     if (refusal !== undefined || holds === undefined) return refusal;
     const hold = visitor.holds.get(holds.id) ?? { held: 0, wanted: [] };
     const more = holds.count - countOf(hold);
@@ -92,10 +95,11 @@ export class AccessDesk {
     if (visitor !== undefined) this.control.refusedElsewhere(visitor.connection, refusal);
   }
 
-  gone(connection: number): void {
+  /** `debt`: what it had used up of its pace. */
+  gone(connection: number, debt?: PaceDebt): void {
     const visitor = this.#visitors.get(connection);
     this.#visitors.delete(connection);
-    if (visitor !== undefined) this.control.close(visitor.connection);
+    if (visitor !== undefined) this.control.close(visitor.connection, debt);
   }
 
   /** The worker is gone. */

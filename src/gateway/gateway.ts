@@ -250,5 +250,5 @@ function told(
   if (message.type === 'held') desk.held(message.connection, message.held);
   else if (message.type === 'refused') desk.refused(message.connection, message.refusal);
   else if (message.type === 'turnedAway') desk.turnedAway(message.address, message.refusal);
-  else desk.gone(message.connection);
+  else desk.gone(message.connection, message.debt);
 }

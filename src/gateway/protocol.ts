@@ -138,9 +138,23 @@ export type GatewayMessage =
   | { type: 'slow'; id: number; did: 'conflated' | 'resnapshot'; sequence: bigint; counts?: CountsEntry }
   | { type: 'goodbye'; code: number; reason: string; reconnectMs: number; url?: string };
 
-/** As a text frame; bigints become decimal text. */
+/** Of each list, for as long as there is somebody who has it: that of a whole channel goes to many. */
+const instruments_texts = new WeakMap<readonly InstrumentEntry[], string>();
+
+function instrumentsText(list: readonly InstrumentEntry[]): string {
+  let text = instruments_texts.get(list);
+  if (text === undefined) {
+    text = JSON.stringify(list);
+    instruments_texts.set(list, text);
+  }
+  return text;
+}
+
+/** As a text frame; bigints become decimal text. A list of instruments must not change afterwards. */
 export function textOf(message: GatewayMessage): string {
-  return JSON.stringify(message, (_key, value: unknown) => (typeof value === 'bigint' ? value.toString() : value));
+  const { instruments, ...rest } = { instruments: undefined, ...message };
+  const text = JSON.stringify(rest, (_key, value: unknown) => (typeof value === 'bigint' ? value.toString() : value));
+  return instruments === undefined ? text : `${text.slice(0, -1)},"instruments":${instrumentsText(instruments)}}`;
 }
 
 /** The message of a text frame, or why it is none. */

@@ -35,6 +35,18 @@ export function faultOf(selectors: readonly Selector[]): string | undefined {
   return undefined;
 }
 
+/** So many comparisons of a pattern with a symbol, about a millisecond, count for one request more. */
+const comparisons_per_request = 10_000;
+
+/**
+ * Requests that one with these selectors (undefined: all) counts for, where there are so many instruments: comparing holds
+ * up everybody on the thread, as does writing down a whole channel.
+ */
+export function costOf(selectors: readonly Selector[] | undefined, instruments: number): number {
+  const patterns = selectors?.filter(isPattern).length ?? 1;
+  return 1 + Math.floor((patterns * instruments) / comparisons_per_request);
+}
+
 interface Index {
   symbols: Map<string, InstrumentEntry>;
   numbers: Map<number, InstrumentEntry>;

@@ -3,7 +3,7 @@ import type { NativeDefinition, NativeGateway, NativeGatewayRequest } from '../n
 import type { TokenBucket } from '../recovery/token_bucket.js';
 import type { ServerSocket } from '../uws_socket.js';
 import type { Refusal } from './access/codes.js';
-import type { SessionPace } from './pace.js';
+import type { PaceDebt, SessionPace } from './pace.js';
 import type { ClientMessage, ErrorCode, InstrumentEntry, Mode, Selector } from './protocol.js';
 
 /** What an error message says. `reason`: the access code behind it (docs/access.md). */
@@ -31,6 +31,8 @@ export interface Grant {
   /** That is sent to the session; what is more waits. Absent or null: as much as there is. */
   framesPerSecondMax?: number | null;
   messagesPerSecondMax?: number | null;
+  /** Of a session that the login had before. */
+  debt?: PaceDebt | undefined;
 }
 
 /** What the state asks of who guards the door. */
@@ -38,16 +40,16 @@ export interface GatewayAccess {
   /** Checks a token (undefined: none was given). Answers by GatewayState.loggedIn(), at once or later. */
   login(session: GatewaySession, token: string | undefined, bytes: number, client: string): void;
   /**
-   * A request of so many bytes; `holds`: with it, subscription `id` holds so many instruments, once it was carried out:
+   * A request of so many bytes that counts for `cost` requests; `holds`: with it, subscription `id` holds so many instruments, once it was carried out:
    * held() tells with `asked` what came of it. Answers by GatewayState.judged(), later, in the order of the requests. Absent: all are let through at once.
    */
-  request?(session: GatewaySession, bytes: number, holds: Holding | undefined): void;
+  request?(session: GatewaySession, bytes: number, holds: Holding | undefined, cost: number): void;
   /** What a subscription holds really; before anybody is answered. */
   held?(session: GatewaySession, held: Held): void;
   /** Another token of an open session, whose request was let through. Answers by GatewayState.renewed(). Absent: there is none. */
   renew?(session: GatewaySession, token: string): void;
-  /** The session is gone. */
-  closed?(session: GatewaySession): void;
+  /** The session is gone, and what it had used up of its pace. */
+  closed?(session: GatewaySession, debt: PaceDebt | undefined): void;
 }
 
 export interface Holding {

@@ -8,6 +8,7 @@ import {
   parseMessage,
   text_bytes_max,
 } from './protocol.js';
+import { costOf } from './selection.js';
 import {
   type Asked,
   type GatewaySession,
@@ -150,8 +151,19 @@ export class SessionRequests {
     const parsed = wait_ms > 0 ? { fault: 'too soon' } : parsedOf(text);
     const judged = access.request === undefined || wait_ms > 0;
     session.queue.push({ asked, parsed, judged, refusal: undefined });
-    if (!judged) access.request?.(session, bytes, 'message' in parsed ? holdingOf(parsed.message) : undefined);
+    const message = 'message' in parsed ? parsed.message : undefined;
+    const cost = message === undefined || wait_ms > 0 ? 1 : this.#costOf(session, message);
+    session.allowance.take(cost - 1, this.#table.now_ms);
+    if (!judged) access.request?.(session, bytes, message === undefined ? undefined : holdingOf(message), cost);
     this.#answerQueue(session);
+  }
+
+  #costOf(session: GatewaySession, message: ClientMessage): number {
+    if (message.type !== 'subscribe' && message.type !== 'change') return 1;
+    const known = session.subscriptions.get(message.id);
+    const channel = message.type === 'subscribe' ? message.channel : known?.channel;
+    const selectors = message.instruments ?? (message.type === 'change' ? known?.selectors : undefined);
+    return channel === undefined ? 1 : costOf(selectors, this.#table.instruments(channel).length);
   }
 
   /** In the order of their coming, as far as they are judged. */

@@ -94,7 +94,7 @@ export class SessionTable {
     if (session.phase === 'closed') return;
     session.phase = 'closed';
     session.queue.length = 0;
-    this.access.closed?.(session);
+    this.access.closed?.(session, session.pace?.debt(this.now_ms));
     for (const subscription of session.subscriptions.values())
       settle(this.counters, countsOf(this.channels, session, subscription));
     for (const [channel, client] of session.clients) this.channels.get(channel)?.native.closeClient(client);
@@ -161,7 +161,9 @@ export class SessionTable {
   /** What it may have from now on. */
   grant(session: GatewaySession, grant: Grant): void {
     session.grant = grant;
-    session.pace = SessionPace.of(grant, sentTo(this.channels, session), this.now_ms);
+    // Another grant is no new allowance.
+    const debt = session.pace?.debt(this.now_ms) ?? grant.debt;
+    session.pace = SessionPace.of(grant, sentTo(this.channels, session), this.now_ms, debt);
   }
 
   send(session: GatewaySession, message: GatewayMessage): void {

@@ -7,6 +7,7 @@ import { entitledOf } from './access/entitled.js';
 import type { Entitlements } from './access/entitlements.js';
 import type { OriginPolicy } from './access/origin.js';
 import type { MainLink } from './main_link.js';
+import type { PaceDebt } from './pace.js';
 import type { GatewayAccess, GatewaySession, Grant, Held, Holding } from './session.js';
 import { sessionErrorOf } from './session_errors.js';
 import type { GatewayState } from './session_state.js';
@@ -57,7 +58,8 @@ export class WorkerAccess implements GatewayAccess {
       .ask('login', { connection, token, bytes })
       .catch(() => ({ refusal: unanswered }))
       .then((answer) => {
-        const verdict = 'refusal' in answer ? answer : { grant: this.#grant(session, answer.entitlements) };
+        const verdict =
+          'refusal' in answer ? answer : { grant: { ...this.#grant(session, answer.entitlements), debt: answer.debt } };
         this.#state().loggedIn(session, verdict);
       });
   }
@@ -77,9 +79,9 @@ export class WorkerAccess implements GatewayAccess {
       });
   }
 
-  request(session: GatewaySession, bytes: number, holds: Holding | undefined): void {
+  request(session: GatewaySession, bytes: number, holds: Holding | undefined, cost: number): void {
     this.#main
-      .ask('request', { connection: session.connection, bytes, holds })
+      .ask('request', { connection: session.connection, bytes, holds, cost })
       .catch(() => unanswered)
       .then((refusal) => this.#state().judged(session, refusal));
   }
@@ -88,9 +90,9 @@ export class WorkerAccess implements GatewayAccess {
     this.#main.tell({ type: 'held', connection: session.connection, held });
   }
 
-  closed(session: GatewaySession): void {
+  closed(session: GatewaySession, debt: PaceDebt | undefined): void {
     this.#sessions.delete(session.connection);
-    this.#main.tell({ type: 'gone', connection: session.connection });
+    this.#main.tell({ type: 'gone', connection: session.connection, debt });
   }
 
   obey(orders: readonly SessionOrder[]): void {

@@ -7,6 +7,7 @@ import type { Entitlements } from './access/entitlements.js';
 import type { OriginPolicy } from './access/origin.js';
 import type { GatewayFigures, GatewaySessionInfo } from './figures.js';
 import type { Admission, HttpAsk, Metrics } from './http/context.js';
+import type { PaceDebt } from './pace.js';
 import type { GatewayServerOptions } from './server.js';
 import type { Held, Holding } from './session.js';
 
@@ -35,7 +36,10 @@ export interface Questions {
   admit: { question: HttpAsk; answer: Admission };
   /** `connection`: its number from now on. */
   connect: { question: ConnectRequest; answer: { connection: number } | { refusal: Refusal } };
-  login: { question: LoginQuestion; answer: { entitlements: Entitlements } | { refusal: Refusal } };
+  login: {
+    question: LoginQuestion;
+    answer: { entitlements: Entitlements; debt?: PaceDebt | undefined } | { refusal: Refusal };
+  };
   request: { question: RequestQuestion; answer: Refusal | undefined };
 }
 
@@ -51,6 +55,8 @@ export interface RequestQuestion {
   connection: number;
   bytes: number;
   holds: Holding | undefined;
+  /** Requests that it counts for. */
+  cost: number;
 }
 
 /** What AccessControl wants of an open session. */
@@ -73,7 +79,7 @@ export type FromWorker =
   | { type: 'held'; connection: number; held: Held }
   | { type: 'refused'; connection: number; refusal: Refusal }
   | { type: 'turnedAway'; address: string; refusal: Refusal }
-  | { type: 'gone'; connection: number }
+  | { type: 'gone'; connection: number; debt?: PaceDebt | undefined }
   | { type: 'ask'; number: number; name: QuestionName; question: unknown }
   /** `number`: of the request; 0: unasked. */
   | { type: 'figures'; number: number; figures: GatewayFigures }

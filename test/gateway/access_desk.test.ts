@@ -16,7 +16,7 @@ async function desk(test: { equal: (a: unknown, b: unknown) => unknown }) {
     return connection;
   };
   const wants = (connection: number, id: number, count: number) =>
-    codeOf(made.request({ connection, bytes: 10, holds: { id, count } }));
+    codeOf(made.request({ connection, bytes: 10, cost: 1, holds: { id, count } }));
   return { made, clock, token, control, wants, first: await enter(), second: await enter() };
 }
 
@@ -52,7 +52,16 @@ t.test('renewingCostsOneRequest', async (t) => {
   clock.pass(60_000);
   const before = control.limits.addresses.find('10.0.0.1', '10.0', clock.monotonic_ms).requests;
   const had = before.available(clock.monotonic_ms);
-  t.equal(codeOf(made.request({ connection: first, bytes: 100, holds: undefined })), 'ok');
+  t.equal(codeOf(made.request({ connection: first, bytes: 100, cost: 1, holds: undefined })), 'ok');
   t.equal(codeOf(await made.login({ connection: first, token: token.text, bytes: undefined })), 'ok');
   t.equal(before.available(clock.monotonic_ms), had - 1);
+});
+
+t.test('aRequestThatIsMuchWorkCountsForMany', async (t) => {
+  const { first, made, second } = await desk(t);
+  const ask = (connection: number, cost: number) =>
+    codeOf(made.request({ connection, bytes: 10, cost, holds: undefined }));
+  for (let asked = 0; asked < 4; asked++) t.equal(ask(first, 65), 'ok');
+  t.equal(ask(first, 1), 'requests_exceeded');
+  t.equal(ask(second, 1), 'requests_exceeded', 'whichever connection it came by');
 });

@@ -247,3 +247,25 @@ t.test('whatIsBeyondThePaceIsHeldBackNotDropped', async (t) => {
   t.equal(BigInt(counts.published as string), client.sent + client.conflated, 'every message is accounted for');
   t.same(client.faults, []);
 });
+
+t.test('reconnectingGivesNoNewAllowanceOfMessages', async (t) => {
+  const { file, make } = tokensIn(t);
+  const slow = make('slow', { messagesPerSecondMax: 100 });
+  const { open } = await serve(t, 199, { tokens: file });
+  const begun = Date.now();
+  let sent = 0n;
+  for (let session = 0; session < 8; session++) {
+    const client = await open(slow.text);
+    await client.ask(bbo(1, { intervalMs: 0 }), 'subscribed');
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    sent += client.sent;
+    client.close();
+    await until('its end', () => client.closed !== undefined);
+    // The main thread hears of it from another one.
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  const seconds = (Date.now() - begun) / 1_000;
+  // What was saved, what came by, and a frame of each session that was one too many.
+  t.ok(sent <= 100 + 100 * seconds + 8 * 4, `${sent} in ${seconds} s`);
+  t.ok(sent > 0n);
+});

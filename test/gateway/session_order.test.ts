@@ -2,16 +2,17 @@
 import t from 'tap';
 import { refuse } from '../../src/gateway/access/codes.js';
 import { type GatewayAccess, type GatewaySession, GatewayState } from '../../src/gateway/session_state.js';
+import type { NativeGateway } from '../../src/native.js';
 import { everything } from './gateway_on.js';
 
 const options = { sessionsMax: 10, subscriptionsMax: 8, levels: 10, bufferedBytes: 65_536, requestsPerSecond: 1_000 };
 
-function opened(access: Partial<GatewayAccess>) {
+function opened(access: Partial<GatewayAccess>, channels = new Map<number, NativeGateway>()) {
   const said: string[] = [];
   const state: GatewayState = new GatewayState(
     options,
     { login: (session) => state.loggedIn(session, { grant: everything }), ...access },
-    new Map(),
+    channels,
   );
   const socket = {
     sendText: (text: string) => {
@@ -65,4 +66,42 @@ t.test('whoeverIsTurnedAwayOrEndedIsToldWhyFirst', async (t) => {
   t.equal(others.state.opened(socket, '', 0), undefined);
   t.same(heard, ['too_many', '4029']);
   t.equal(state.counters.errors.bad_message, 1);
+});
+
+t.test('aRequestWithManyPatternsOverManyInstrumentsCountsForMany', (t) => {
+  const many = Array.from({ length: 10_000 }, (_, index) => ({
+    instrument: index + 1,
+    symbol: `S${index}`,
+    priceExponent: 0,
+    quantityExponent: 0,
+  }));
+  const native = {
+    state: () => ({ session: 1n, sequence: 1n, ready: true, definitionsVersion: 1 }),
+    definitions: () => many,
+    step: () => false,
+    openClient: () => 1,
+    subscribe: () => true,
+    change: () => true,
+    counts: () => undefined,
+    compose: () => 0,
+    takeSlow: () => [],
+  };
+  const costs: number[] = [];
+  const request: GatewayAccess['request'] = (_session, _bytes, _holds, cost) => costs.push(cost);
+  const { said, send, session, state } = opened({ request }, new Map([[1, native as unknown as NativeGateway]]));
+  state.turn(0);
+  send({ type: 'hello', versions: [1] });
+  const patterns = Array.from({ length: 64 }, (_, index) => `*${index}*9`);
+  const subscribe = { type: 'subscribe', channel: 1, mode: 'bbo' };
+  send({ ...subscribe, id: 1, instruments: ['S1', 2] });
+  send({ ...subscribe, id: 2 });
+  send({ ...subscribe, id: 3, instruments: patterns });
+  for (let judged = 0; judged < 3; judged++) state.judged(session, undefined);
+  send({ type: 'change', id: 3, levels: 5 });
+  t.same(costs, [1, 2, 65, 65]);
+  state.judged(session, undefined);
+  t.same(said, ['welcome', 'subscribed', 'subscribed', 'subscribed', 'changed']);
+  for (let asked = 0; asked < 20; asked++) send({ type: 'change', id: 3 });
+  t.ok(costs.length < 20, 'the session’s own allowance is used up');
+  t.end();
 });

@@ -3,6 +3,7 @@
  * ask. Tokens, limits, entitlements and audit come together here; sockets, files and timers are elsewhere.
  */
 import type { RequestHeaders } from '../../control/access.js';
+import type { PaceDebt } from '../pace.js';
 import { lookAtRequest } from './at_the_door.js';
 import type { AuditKind, AuditLog } from './audit.js';
 import { type Refusal, type RefusalCode, refusal_codes, refuse } from './codes.js';
@@ -173,13 +174,13 @@ export class AccessControl {
     return this.#enter(state, answer.principal);
   }
 
-  /** Each message of a client, before it is parsed: length in bytes, and pace. */
-  message(connection: Connection, bytes: number): Refusal | undefined {
+  /** Each message of a client: length in bytes, and pace, for which it counts as `cost` messages. */
+  message(connection: Connection, bytes: number, cost = 1): Refusal | undefined {
     const state = connection as State;
     const refusal =
       state.ended ??
       this.limits.message(bytes, state.principal !== undefined) ??
-      this.limits.request(state.accounts, this.parts.now().monotonic_ms);
+      this.limits.request(state.accounts, this.parts.now().monotonic_ms, cost);
     if (refusal !== undefined) this.#refused(refusal, state.address, state.principal);
     return refusal;
   }
@@ -228,12 +229,18 @@ export class AccessControl {
     if ((connection as State).open) this.limits.unsubscribe((connection as State).accounts, count);
   }
 
-  /** The connection is gone. Any number of times. */
-  close(connection: Connection): void {
+  /** What a session of the same login, or without one of the same address, left of its pace: told once. */
+  takeDebt(connection: Connection): PaceDebt | undefined {
+    return this.limits.takeDebt((connection as State).accounts, this.parts.now().monotonic_ms);
+  }
+
+  /** The connection is gone; `debt`: what it had used up of its pace. Any number of times. */
+  close(connection: Connection, debt?: PaceDebt): void {
     const state = connection as State;
     if (!state.open) return;
     state.open = false;
     this.#connections.delete(state.id);
+    if (debt !== undefined) this.limits.leaveDebt(state.accounts, debt, this.parts.now().monotonic_ms);
     this.limits.close(state.accounts);
     if (state.principal !== undefined && state.ended === undefined) this.#audit('logout', state);
   }

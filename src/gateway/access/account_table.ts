@@ -4,6 +4,7 @@
  * there is none to drop, newcomers share accounts by the network that they come from. Pure: time is passed in, in ms.
  */
 import { TokenBucket } from '../../recovery/token_bucket.js';
+import { PaceDebts } from './pace_debts.js';
 
 export interface AccountLimits {
   requestsPerSecond: number;
@@ -14,6 +15,7 @@ export interface AccountLimits {
 }
 
 export class Account {
+  readonly debts = new PaceDebts();
   connections = 0;
   subscriptions = 0;
   readonly failures: TokenBucket;
@@ -50,6 +52,7 @@ export class Account {
     return (
       this.connections === 0 &&
       this.subscriptions === 0 &&
+      this.debts.count(now_ms) === 0 &&
       this.#requests.available(now_ms) >= this.#burst &&
       this.failures.available(now_ms) >= this.limits.loginFailuresBurst
     );

@@ -1,4 +1,5 @@
 /** How much one address and one token may have at a time. Pure: time is passed in, in ms of a monotonic clock. */
+import type { PaceDebt } from '../pace.js';
 import { type Account, AccountTable } from './account_table.js';
 import { addressKeys } from './address.js';
 import { type Refusal, refuse } from './codes.js';
@@ -116,13 +117,22 @@ export class AccessLimits {
     accounts.token?.setRequests(perSecond, burst, now_ms);
   }
 
-  /** Any message of a client, whatever it asks. */
-  request({ address, token }: Accounts, now_ms: number): Refusal | undefined {
+  /** Any message of a client; one of a higher `cost` may leave a debt. */
+  request({ address, token }: Accounts, now_ms: number, cost = 1): Refusal | undefined {
     const wait_ms = Math.max(address.requests.wait_ms(1, now_ms), token?.requests.wait_ms(1, now_ms) ?? 0);
     if (wait_ms > 0) return refuse('requests_exceeded', '', wait_ms);
-    address.requests.take(1, now_ms);
-    token?.requests.take(1, now_ms);
+    address.requests.take(cost, now_ms);
+    token?.requests.take(cost, now_ms);
     return undefined;
+  }
+
+  /** Of a session that ends. Its account keeps it for the next one, since a new connection is no new allowance. */
+  leaveDebt({ address, token }: Accounts, debt: PaceDebt, now_ms: number): void {
+    (token ?? address).debts.leave(debt, now_ms);
+  }
+
+  takeDebt({ address, token }: Accounts, now_ms: number): PaceDebt | undefined {
+    return (token ?? address).debts.take(now_ms);
   }
 
   /** All `count` or none. */
