@@ -1,6 +1,19 @@
 #include "gateway/conflated.h"
 
+#include <algorithm>
+
+#include "core/digest.h"
+
 namespace depthcast::gateway {
+
+Conflated::Conflated(InstrumentSet instruments, const ConflatedOptions& options, WindowBudget& budget)
+    : instruments_(std::move(instruments)), options_(options), budget_(budget) {
+  if (options_.interval_ns <= 0) return;
+  // Who asks for something else is sent it at another time.
+  std::uint64_t hash = options_.levels;
+  for (const std::uint32_t instrument : instruments_.chosen()) hash = digest::mix64(hash ^ instrument);
+  phase_ns_ = static_cast<std::int64_t>(digest::mix64(hash) % static_cast<std::uint64_t>(options_.interval_ns));
+}
 
 Conflated::~Conflated() {
   for (Held& held : held_) forget(held);
@@ -10,6 +23,13 @@ void Conflated::forget(Held& held) {
   if (held.window == nullptr) return;
   budget_.bytes -= held.window->bytes() + sizeof(Window);
   held.window = nullptr;
+}
+
+std::int64_t Conflated::due_after(std::int64_t now_ns) const {
+  if (options_.interval_ns <= 0) return now_ns;
+  // phase_ns_ is less than an interval: never negative.
+  const std::int64_t since_ns = (now_ns + options_.interval_ns - phase_ns_) % options_.interval_ns;
+  return now_ns - since_ns + options_.interval_ns;
 }
 
 // Keeps the window that was just sent, where there is room for it.
@@ -102,7 +122,7 @@ Compose Conflated::compose(const Market& market, FrameWriter& frame, const Frame
   if (!entries_.empty()) write(frame, stamp);
   if (place_ < count) return Compose::more;
   place_ = 0;
-  due_ns_ = stamp.now_ns + options_.interval_ns;
+  due_ns_ = due_after(stamp.now_ns);
   return Compose::idle;
 }
 
@@ -125,6 +145,41 @@ void Conflated::end_session(const Market& market) {
   }
   place_ = 0;
   due_ns_ = 0;
+}
+
+bool Conflated::level(const Subscription& other) const {
+  const auto& conflated = static_cast<const Conflated&>(other);
+  if (place_ != 0 || joining_ || conflated.place_ != 0 || conflated.joining_) return false;
+  if (options_.interval_ns > 0 && due_ns_ != conflated.due_ns_) return false;
+  // Of the same instruments: the same message makes the same window.
+  return &other == this || std::ranges::equal(held_, conflated.held_, [](const Held& one, const Held& two) {
+    return one.sequence == two.sequence && one.instrument_sequence == two.instrument_sequence &&
+           one.state == two.state && one.full == two.full && (one.window == nullptr) == (two.window == nullptr);
+  });
+}
+
+std::unique_ptr<Subscription> Conflated::copy() const {
+  auto made = std::make_unique<Conflated>(instruments_, options_, budget_);
+  made->tally_ = tally_;
+  made->sequence_ = sequence_;
+  made->published_before_ = published_before_;
+  made->published_held_ = published_held_;
+  made->joining_ = joining_;
+  made->place_ = place_;
+  made->due_ns_ = due_ns_;
+  made->held_.resize(held_.size());
+  for (std::size_t place = 0; place < held_.size(); ++place) {
+    const Held& from = held_[place];
+    Held& to = made->held_[place];
+    to.sequence = from.sequence;
+    to.instrument_sequence = from.instrument_sequence;
+    to.state = from.state;
+    to.full = from.full;
+    if (from.window == nullptr) continue;
+    made->window_ = *from.window;
+    made->keep(to);
+  }
+  return made;
 }
 
 void Conflated::restart() {

@@ -25,8 +25,7 @@ struct ConflatedOptions {
 class Conflated : public Subscription {
  public:
   // `budget` must outlive it.
-  Conflated(InstrumentSet instruments, const ConflatedOptions& options, WindowBudget& budget)
-      : instruments_(std::move(instruments)), options_(options), budget_(budget) {}
+  Conflated(InstrumentSet instruments, const ConflatedOptions& options, WindowBudget& budget);
   ~Conflated() override;
   Conflated(const Conflated&) = delete;
   Conflated& operator=(const Conflated&) = delete;
@@ -37,6 +36,8 @@ class Conflated : public Subscription {
   std::uint64_t published(const Market& market) const override;
   void end_session(const Market& market) override;
   void restart() override;
+  bool level(const Subscription& other) const override;
+  std::unique_ptr<Subscription> copy() const override;
 
  private:
   // What the client has of one instrument.
@@ -47,6 +48,7 @@ class Conflated : public Subscription {
     bool full = true;  // the next frame is
     std::unique_ptr<Window> window;
   };
+  std::int64_t due_after(std::int64_t now_ns) const;
   void grow(const Market& market);
   bool changed(const Market& market, std::uint32_t instrument, const Held& held) const;
   void add_entry(const Market& market, std::uint32_t instrument, Held& held);
@@ -63,6 +65,8 @@ class Conflated : public Subscription {
   bool joining_ = true;                 // what was there before is not counted
   std::uint32_t place_ = 0;             // where the pass through the instruments stands
   std::int64_t due_ns_ = 0;
+  // Frames are due at fixed times, which are the same for all who ask for the same: they can be given one frame.
+  std::int64_t phase_ns_ = 0;
   Window window_;
   std::vector<DepthEntry> entries_;
   std::vector<DepthLevel> levels_;

@@ -11,6 +11,14 @@ void Prints::join(const Market& market) {
   }
 }
 
+bool Prints::level(const Subscription& other) const {
+  const auto& prints = static_cast<const Prints&>(other);
+  const auto goes_on = [](const Prints& one) {
+    return one.joined_ && !one.skip_ && one.ahead_ == 0 && one.untold_ == 0;
+  };
+  return goes_on(*this) && goes_on(prints) && next_ == prints.next_ && counted_ == prints.counted_;
+}
+
 std::uint64_t Prints::advance(const Market& market) {
   counted_.resize(instruments_.count(market));
   std::uint64_t messages = 0;

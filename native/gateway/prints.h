@@ -20,6 +20,8 @@ class Prints : public Subscription {
   void end_session(const Market& market) override;
   // There is no state to begin anew: what it missed is refused, and it goes on from now.
   void restart() override { skip_ = true; }
+  bool level(const Subscription& other) const override;
+  std::unique_ptr<Subscription> copy() const override { return std::make_unique<Prints>(*this); }
 
  private:
   // Messages of its instruments up to now that were not looked at yet.

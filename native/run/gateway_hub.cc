@@ -204,7 +204,7 @@ GatewayFrame GatewayHub::compose(std::uint32_t client, std::size_t room, std::in
       });
   if (frame_.size() != 0) ++counters_.frames;
   counters_.bytes += frame_.size();
-  const std::uint32_t group = share && !more && slow_.empty() ? groups_.join(client) : 0;
+  const std::uint32_t group = share && !more && slow_.empty() && frame_.size() != 0 ? groups_.join(client) : 0;
   return {frame_.bytes(), more, slow_, group};
 }
 

@@ -202,6 +202,96 @@ TEST(gatewayGroupsSendAndCountAsIfThereWereNone) {
   }
 }
 
+// Windows, deltas and prints are checked by the listeners, block by block; the last windows are the publisher's.
+void check_conflated(const GatewayRequest& request) {
+  RingChannel channel(ring_large, 7, small_flow(seed(), 0));
+  Crowd crowd(channel);
+  channel.take(200);
+  crowd.follow();
+  crowd.members.reserve(8);
+  for (int number = 0; number < 6; ++number) crowd.enter(request, number != 0);
+  std::mt19937_64 random(seed());
+  std::size_t largest = 0;
+  for (int round = 0; round < 400; ++round) {
+    channel.take(1 + random() % 40);
+    crowd.follow();
+    Member& one = crowd.members[1 + random() % 5];
+    if (random() % 8 == 0) crowd.leave(one);
+    // Prints that were not sent before a change are not sent after it.
+    if (random() % 40 == 0 && request.mode != GatewayMode::trades) {
+      crowd.leave(one);
+      REQUIRE(crowd.hub.change(one.client, 1, request));
+    }
+    for (const Member& member : crowd.members) {
+      const GatewayCounts counted = crowd.counts(member);
+      CHECK_EQUAL(counted.published, counted.sent + counted.conflated + counted.refused + counted.pending);
+      CHECK_EQUAL(counted.published, crowd.counts(crowd.members[0]).published);
+      CHECK_EQUAL(counted.sent, member.listener.sent);
+    }
+    if (random() % 4 != 0) crowd.serve();
+    std::size_t shared = 0;
+    for (const Member& member : crowd.members) shared += member.group != 0 ? 1 : 0;
+    largest = std::max(largest, shared);
+  }
+  CHECK_EQUAL(largest, 5U);
+  const std::size_t held = crowd.hub.window_bytes();
+  for (Member& member : crowd.members) crowd.leave(member);
+  CHECK(request.mode != GatewayMode::depth || crowd.hub.window_bytes() > held);
+  // The last frame of each interval that is still to come.
+  crowd.now_ns += 1'000'000'000;
+  crowd.serve();
+  for (const Member& member : crowd.members) {
+    const GatewayClient& alone = crowd.members[0].listener;
+    CHECK_EQUAL(crowd.counts(member).sent, member.listener.sent);
+    CHECK(request.mode != GatewayMode::depth || crowd.counts(member).pending == 0);
+    CHECK_EQUAL(member.listener.windows.size(), alone.windows.size());
+    for (const auto& [instrument, window] : member.listener.windows) {
+      CHECK_EQUAL(window.hash(), alone.windows.at(instrument).hash());
+    }
+    if (request.mode == GatewayMode::trades) CHECK_EQUAL(member.listener.prints.size(), alone.prints.size());
+  }
+}
+
+TEST(gatewayGroupsShareWindowsOfOneSchedule) {
+  GatewayRequest request = request_for(GatewayMode::depth);
+  check_conflated(request);
+  request.interval_ns = 7'000'000;
+  request.levels = 1;
+  check_conflated(request);
+  request.all = false;
+  request.instruments = {3, 1, 2};
+  check_conflated(request);
+}
+
+TEST(gatewayGroupsSharePrints) { check_conflated(request_for(GatewayMode::trades)); }
+
+TEST(gatewayGroupsAreOfThoseWhoAskedForTheSame) {
+  RingChannel channel(ring_large, 7, small_flow(seed(), 0));
+  Crowd crowd(channel);
+  channel.take(200);
+  crowd.follow();
+  crowd.members.reserve(8);
+  GatewayRequest request = request_for(GatewayMode::depth);
+  for (int twice = 0; twice < 2; ++twice) {
+    crowd.enter(request, true);
+    crowd.enter(request, true, 2);  // frames tell its number
+    GatewayRequest other = request;
+    other.levels = 1;
+    crowd.enter(other, true);
+    crowd.enter(request_for(GatewayMode::filtered), true);  // its frames tell what that client was sent before
+  }
+  for (int round = 0; round < 20; ++round) {
+    channel.take(20);
+    crowd.follow();
+    crowd.serve();
+  }
+  CHECK_EQUAL(crowd.groups().size(), 3U);
+  for (std::size_t place = 0; place < 4; ++place) {
+    CHECK_EQUAL(crowd.members[place].group, crowd.members[place + 4].group);
+    CHECK_EQUAL(crowd.members[place].group == 0, place == 3);
+  }
+}
+
 TEST(gatewayGroupsEndWhereTheRingIsGoneAndEachIsServedAsItAsked) {
   RingChannel channel(ring_small, 7, small_flow(seed(), 0));
   Crowd crowd(channel);

@@ -68,15 +68,16 @@ export class SessionGroups {
     this.#table.single(session);
   }
 
-  /** About so many sessions get what there is for them. True where something was published. */
+  /** About so many sessions get what there is for them; every group is looked at that comes before. True where something was published. */
   serve(sessions_max: number): boolean {
     let published = false;
     let sessions = 0;
     for (let left = this.#groups.size; left > 0 && sessions < sessions_max; left--) {
       const group = this.#next();
       if (group === undefined) break;
+      if (!this.#carry(group)) continue;
+      published = true;
       sessions += group.members.size;
-      if (this.#carry(group)) published = true;
     }
     return published;
   }

@@ -177,7 +177,7 @@ t.test('oneWhoDoesNotReadIsClosedWithTheLastNumberAndNobodyElseNoticesIt', async
   const { connect, distributor, server } = await open(
     t,
     155,
-    { rate: 100_000, ring: { bytes: '4MiB' } },
+    { rate: 100_000, ring: { bytes: '16MiB' } },
     { bufferedBytes: 65_536 },
   );
   await until('the first messages', () => distributor.stats().sequence > 500n);
