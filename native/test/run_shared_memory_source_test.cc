@@ -113,6 +113,16 @@ TEST(aTradeOfTwoSlotsIsOneEvent) {
   CHECK(cells[0].event.kind == ingest::InputKind::none);
 }
 
+TEST(aDefinitionPassesItsPriceStepOn) {
+  std::array<ingest::InputCell, ingest::engine_cells_max> cells;
+  ingest::to_cells(engine::define(5, 7, {"ACME", -2, -1, 100, 0xffff'ffffLL}), cells);
+  const ingest::DefinitionData& definition = cells[1].definition;
+  CHECK_EQUAL(definition.price_increment, 0xffff'ffffU);
+  CHECK_EQUAL(definition.lot_size, 100U);
+  CHECK(definition.price_exponent == -2 && definition.quantity_exponent == -1);
+  CHECK_EQUAL(std::string(definition.symbol), "ACME");
+}
+
 TEST(halfATradeIsWaitedForAndWhereItNeverComesItsNumberIsTaken) {
   const ScratchFolder folder("/dev/shm");
   const std::string path = folder / "ring";
