@@ -12,7 +12,7 @@ import {
   subscribeOptions,
 } from '../src/config.js';
 import { accessOptions } from '../src/gateway/access/options.js';
-import { sourceSyntax } from '../src/sources/kinds.js';
+import { sourceKind, sourceSyntax } from '../src/sources/kinds.js';
 
 function refusalOf(schema: typeof serveOptions | typeof subscribeOptions, value: unknown): string {
   try {
@@ -302,4 +302,17 @@ t.test('countsTimesFromMidnightOfTheDay', async (t) => {
   t.equal(midnightNs({ source: 'simulate', date: undefined }, now_ms), midnight('2026-03-04'));
   t.equal(midnightNs({ source: 'itch:x', date: undefined }, now_ms), 0n);
   t.equal(midnightNs({ source: 'itch:x', date: '2019-12-30' }, now_ms), midnight('2019-12-30'));
+});
+
+t.test('aSourcesPortIsOneOfThoseThatThereAre', async (t) => {
+  for (const [source, kind] of [
+    ['tcp:127.0.0.1:65535', 'tcp'],
+    ['tcp:[::1]:0,unix:/a:99999', 'tcp'],
+    ['unix:/a:99999', 'unix'],
+    ['tcp:127.0.0.1:65536', undefined],
+    ['tcp:[::1]:99999,unix:/a', undefined],
+    ['soupbintcp:host:65536', undefined],
+    ['moldudp64:239.1.1.1:70000', undefined],
+  ] as const)
+    t.equal(sourceKind(source), kind, source);
 });

@@ -27,10 +27,16 @@ export function isLive(source: string): boolean {
 
 export type SourceKindName = keyof typeof kinds;
 
+// More would be cut to 16 bits, and listen or connect somewhere else. (A path may end in any number.)
+function portFits(source: string): boolean {
+  const port = /^(?:tcp:[^,]*|soupbintcp:.*|moldudp64:.*):(\d{1,5})(?:,unix:|$)/is.exec(source)?.[1];
+  return port === undefined || Number(port) <= 65_535;
+}
+
 /** Undefined where no kind is written so. */
 export function sourceKind(source: string): SourceKindName | undefined {
   for (const [name, { pattern }] of Object.entries(kinds)) {
-    if (pattern.test(source)) return name as SourceKindName;
+    if (pattern.test(source)) return portFits(source) ? (name as SourceKindName) : undefined;
   }
   return undefined;
 }
