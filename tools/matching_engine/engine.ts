@@ -3,8 +3,11 @@
  * started again: it makes the same events from the same seed, and the distributor says which of them it has.
  *
  *   node dist/matching_engine/engine.js --to tcp:127.0.0.1:26500 [--token TOKEN] [--seed N] [--instruments N]
- *        [--live-orders N] [--rate EVENTS_PER_SECOND] [--events N] [--end]
+ *        [--live-orders N] [--rate EVENTS_PER_SECOND] [--events N] [--from NS] [--end]
  *
+ * An event that was not acknowledged must come again as it was, with its time. --from: times count from there, a
+ * microsecond for each event, so that an engine that was killed says the very same; without it they are the clock's, and
+ * where the distributor is killed before it took anything new, it finds another time and ends the session.
  * Runs until SIGTERM or SIGINT, or until about event N; then, when all is acknowledged, it prints one line of JSON: its
  * events, the messages that they make, and a hash of its books. --end: the day is over, there will be no more.
  */
@@ -34,6 +37,7 @@ function settings() {
       'live-orders': { type: 'string', default: '2000' },
       rate: { type: 'string', default: '0' },
       events: { type: 'string', default: '0' },
+      from: { type: 'string', default: '0' },
       end: { type: 'boolean', default: false },
     },
   });
@@ -44,8 +48,11 @@ function settings() {
     return value;
   };
   if (values.to === undefined) throw new RangeError('--to is missing, expected tcp:HOST:PORT or unix:PATH');
+  if (!/^\d{1,19}$/.test(values.from))
+    throw new RangeError(`--from is ${values.from}, expected nanoseconds since 1970`);
   return {
     to: values.to,
+    from_ns: BigInt(values.from),
     token: values.token,
     end: values.end,
     seed: number('seed', 0, 2 ** 32 - 1),
@@ -100,8 +107,11 @@ class Life {
   async #step(events: number): Promise<void> {
     const batch = this.#batch;
     const first = this.#engine.events + 1;
-    batch.setTime(BigInt(Date.now()) * 1_000_000n);
-    this.#flow.fill(batch, Math.ceil(events));
+    const { from_ns } = this.options;
+    if (from_ns === 0n) batch.setTime(BigInt(Date.now()) * 1_000_000n);
+    this.#flow.fill(batch, Math.ceil(events), () => {
+      if (from_ns !== 0n) batch.setTime(from_ns + BigInt(this.#engine.events) * 1_000n);
+    });
     batch.skip(Math.min(batch.count, Math.max(0, Number(this.publisher.next) - first)));
     while (batch.count > 0) {
       const taken = this.publisher.push(batch);

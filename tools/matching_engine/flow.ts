@@ -37,10 +37,11 @@ export class Flow {
     this.#middles = new Uint16Array(engine.instruments + 1).fill((middle_min + middle_max) / 2);
   }
 
-  /** Orders until the batch is nearly full, at most `events` events and those of one order more. */
-  fill(batch: EventBatch, events: number): void {
+  /** Orders until the batch is nearly full, at most `events` events and those of one order more; `before` each of them. */
+  fill(batch: EventBatch, events: number, before: () => void): void {
     const enough = Math.min(batch.capacity - events_max - 2, events);
     while (batch.count < enough) {
+      before();
       if (this.#opened < this.engine.instruments) this.engine.open(++this.#opened, batch);
       else this.#decide(batch);
     }
