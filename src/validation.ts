@@ -12,7 +12,7 @@ const reasons = {
   unknownInstrument: ['unknown_instrument', 'an instrument that was not defined'],
   offTick: ['off_tick', 'a price that is no multiple of the price increment'],
   priceOutOfRange: ['price_out_of_range', 'a price beyond the range of the definition'],
-  delisted: ['delisted', 'an order in an instrument that was delisted'],
+  delisted: ['delisted', 'an order or a status in an instrument that was delisted'],
 } as const;
 
 type Reason = keyof typeof reasons;

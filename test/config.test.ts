@@ -126,6 +126,7 @@ t.test('fillsInDefaultsOfServe', async (t) => {
       subscriptionsMax: 64,
       levels: 10,
       bufferedBytes: 2 ** 18,
+      idleSeconds: 60,
       requestsPerSecond: 100,
       windowBytesMax: 2 ** 28,
       tls: { keyFile: '', certificateFile: '' },
@@ -311,6 +312,10 @@ t.test('aSourcesPortIsOneOfThoseThatThereAre', async (t) => {
     ['unix:/a:99999', 'unix'],
     ['tcp:127.0.0.1:65536', undefined],
     ['tcp:[::1]:99999,unix:/a', undefined],
+    // In capitals nothing would find the address again, and nobody be listened to.
+    ['TCP:127.0.0.1:1', undefined],
+    ['tcp:127.0.0.1:1,UNIX:/a', undefined],
+    ['tcp:[::FFFF:127.0.0.1]:1', 'tcp'],
     ['soupbintcp:host:65536', undefined],
     ['moldudp64:239.1.1.1:70000', undefined],
   ] as const)

@@ -139,11 +139,8 @@ bool Sequencer::may_stand(const InputEvent& event, std::uint32_t instrument) {
 }
 
 bool Sequencer::fits_definition(const InputEvent& event, const ingest::DefinitionData& definition) {
-  const std::int64_t increment = definition.price_increment;
-  if (increment != 0 && event.price % increment != 0 && !tolerates(ApplyResult::off_tick, event)) return false;
-  const bool ranged = definition.price_low != 0 || definition.price_high != 0;
-  const bool within = event.price >= definition.price_low && event.price <= definition.price_high;
-  return !ranged || within || tolerates(ApplyResult::price_out_of_range, event);
+  if (!on_tick(definition, event.price) && !tolerates(ApplyResult::off_tick, event)) return false;
+  return in_range(definition, event.price) || tolerates(ApplyResult::price_out_of_range, event);
 }
 
 void Sequencer::set_record(std::uint32_t instrument, const InstrumentRecord& record) {
@@ -430,6 +427,9 @@ void Sequencer::status(const InputEvent& event, std::uint32_t instrument) {
   if (event.quantity == static_cast<std::uint64_t>(TradingStatus::delisted) && instrument != channel_instrument) {
     return delist(event, instrument);
   }
+  const bool delisted =
+      instrument != channel_instrument && book_.instrument(instrument).status == TradingStatus::delisted;
+  if (delisted && !tolerates(ApplyResult::delisted, event)) return;
   BookMessage message{0,
                       0,
                       event.quantity,

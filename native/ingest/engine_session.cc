@@ -182,6 +182,8 @@ void EngineSession::acknowledge(std::uint64_t event) {
 
 void EngineSession::finish() {
   if (state_ != State::ending) return;
+  // However much waits unread: without it the end would say that something is missing.
+  if (acknowledged_ + 1 < input_.next()) output_.ack(input_.next() - 1);
   output_.end_of_day(input_.next());
   state_ = State::closed;
 }
@@ -218,6 +220,7 @@ std::int64_t EngineSession::tick_due_ns() const {
     case State::closed: return std::numeric_limits<std::int64_t>::max();
     case State::login:
     case State::verify: return heard_ns_ + limits_.login_ns;
+    case State::ending: return told_ns_ + limits_.heartbeat_ns;  // its silence is no fault
     default: return std::min(heard_ns_ + limits_.idle_ns, told_ns_ + limits_.heartbeat_ns);
   }
 }

@@ -81,6 +81,14 @@ struct DefinitionData {
   bool operator==(const DefinitionData&) const = default;
 };
 static_assert(sizeof(DefinitionData) == 64);
+// Whether an order may have that price, by either.
+constexpr bool on_tick(const DefinitionData& definition, std::int64_t price) {
+  return definition.price_increment == 0 || price % static_cast<std::int64_t>(definition.price_increment) == 0;
+}
+constexpr bool in_range(const DefinitionData& definition, std::int64_t price) {
+  const bool ranged = definition.price_low != 0 || definition.price_high != 0;
+  return !ranged || (price >= definition.price_low && price <= definition.price_high);
+}
 
 struct TradeData {
   std::uint64_t quantity_2;

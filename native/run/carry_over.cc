@@ -28,15 +28,39 @@ class Restatement {
 
   void restate(std::uint32_t instrument) {
     const book::InstrumentRecord& record = state_.records[instrument];
-    put(InputKind::definition, record.source_code);
-    cells_.emplace_back().definition = record.definition;
+    const bool outside = stands_outside(instrument, record.definition);
+    // Orders that stay where limits or increment have moved away are told before these are.
+    ingest::DefinitionData definition = record.definition;
+    if (outside) definition.price_increment = 0;
+    if (outside) definition.price_low = definition.price_high = 0;
+    define(record.source_code, definition);
     const book::Instrument& book = book_.instrument(instrument);
     if (book.status != TradingStatus::unknown) {
       put(InputKind::status, record.source_code).quantity = static_cast<std::uint64_t>(book.status);
     }
+    each_level(instrument, [&](Side side, const book::Level& level) { restate(record.source_code, side, level); });
+    if (outside) define(record.source_code, record.definition);
+  }
+
+  void define(std::uint32_t source_code, const ingest::DefinitionData& definition) {
+    put(InputKind::definition, source_code);
+    cells_.emplace_back().definition = definition;
+  }
+
+  bool stands_outside(std::uint32_t instrument, const ingest::DefinitionData& definition) const {
+    bool outside = false;
+    each_level(instrument, [&](Side, const book::Level& level) {
+      outside = outside || !on_tick(definition, level.price) || !in_range(definition, level.price);
+    });
+    return outside;
+  }
+
+  template <typename Take>
+  void each_level(std::uint32_t instrument, Take take) const {
+    const book::Instrument& book = book_.instrument(instrument);
     for (const Side side : {Side::bid, Side::ask}) {
       for (auto at = book_.prices().first(book.side(side)); at.leaf != book::no_index; book_.prices().advance(at)) {
-        restate(record.source_code, side, book_.level(book_.prices().level_at(at)));
+        take(side, book_.level(book_.prices().level_at(at)));
       }
     }
   }

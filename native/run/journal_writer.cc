@@ -71,18 +71,22 @@ void JournalWriter::resume() {
     written_sequence_ = next_sequence_ - 1;
     counters_.set(JournalCounter::sequence, written_sequence_);
     unsynced_ = folder_unsynced_ = segment_.is_open();
-    if (!segment_.is_open() && options_.fsync != FsyncPolicy::never) sync_closed(*name);
+    const auto closed = static_cast<std::size_t>(names.rend() - name) - (segment_.is_open() ? 1 : 0);
+    if (options_.fsync != FsyncPolicy::never) sync_closed(std::span(names).first(closed));
     return;
   }
 }
 
-// Who closed it may have had another policy. Where nothing new comes, nothing else would ever say that it is durable.
-void JournalWriter::sync_closed(const SegmentName& name) {
-  const io::FileDescriptor file(storage_.open(options_.folder + '/' + segment_file_name(name)));
-  const bool synced = file.open() && storage_.sync(file.get()) == 0 && storage_.sync_folder(options_.folder) == 0;
-  if (!synced) return static_cast<void>(note(errno));
-  counters_.add(JournalCounter::fsyncs);
-  counters_.set(JournalCounter::sequence_durable, written_sequence_);
+// Who closed them may have had another policy. Where nothing new comes, nothing else would ever say that they are
+// durable; where it does, an fsync of the last segment would say so of all.
+void JournalWriter::sync_closed(std::span<const SegmentName> names) {
+  for (const SegmentName& name : names) {
+    const io::FileDescriptor file(storage_.open(options_.folder + '/' + segment_file_name(name)));
+    if (!file.open() || storage_.sync(file.get()) != 0) return static_cast<void>(note(errno));
+    counters_.add(JournalCounter::fsyncs);
+  }
+  if (storage_.sync_folder(options_.folder) != 0) return static_cast<void>(note(errno));
+  if (!segment_.is_open()) counters_.set(JournalCounter::sequence_durable, written_sequence_);
 }
 
 void JournalWriter::append(std::span<const std::uint8_t> datagram) {

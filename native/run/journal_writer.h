@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <thread>
 #include <vector>
@@ -113,7 +114,7 @@ class JournalWriter {
 
  private:
   void resume();
-  void sync_closed(const SegmentName& name);
+  void sync_closed(std::span<const SegmentName> names);
   void run();
   bool collect();
   void catch_up();

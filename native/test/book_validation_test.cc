@@ -6,6 +6,7 @@
 
 #include "book/audit.h"
 #include "book/sequencer.h"
+#include "run/carry_over.h"
 #include "test/random.h"
 #include "test/test_runner.h"
 
@@ -204,6 +205,41 @@ TEST(priceLimitsMoveInMidSessionAndHoldThroughDefinitions) {
   CHECK_EQUAL(pair.definitions, 6U);
 }
 
+// What stands stays, over the night too: the new session is told of it before it hears of the limits.
+TEST(ordersBeyondLimitsThatMovedSurviveTheNight) {
+  Pair day;
+  day.define(1, "AAA", 5, 50, 250);
+  day.define(2, "BBB");
+  day.give(InputKind::add, 1, 1, 100, 5, Side::bid);
+  day.give(InputKind::add, 1, 2, 200, 5, Side::ask);
+  day.give(InputKind::add, 2, 3, 101, 5, Side::ask);
+  day.give(InputKind::limits, 1, 0, 140, 0, Side::none, 180);
+  day.define(2, "BBB", 10);
+  REQUIRE_EQUAL(day.book.live_orders(), 3U);
+  book::SequencerState state;
+  state.records.resize(3);
+  for (std::uint32_t instrument = 1; instrument <= 2; ++instrument) {
+    state.records[instrument] = day.sequencer.record(instrument);
+  }
+  const std::vector<InputCell> cells = run::restate(day.book, state);
+  Pair next;
+  for (std::size_t at = 0; at < cells.size();) {
+    const std::size_t count = ingest::cells_of(cells[at].event.kind);
+    next.sequencer.apply(cells[at].event, count == 2 ? &cells[at + 1] : nullptr);
+    at += count;
+  }
+  CHECK_EQUAL(next.refusals.size(), 0U);
+  CHECK_EQUAL(next.book.live_orders(), 3U);
+  CHECK_EQUAL(next.client.digest(), next.book.digest());
+  for (std::uint32_t instrument = 1; instrument <= 2; ++instrument) {
+    CHECK(next.sequencer.record(instrument).definition == day.sequencer.record(instrument).definition);
+  }
+  next.give(InputKind::add, 1, 4, 100, 5, Side::bid);
+  CHECK_EQUAL(next.refused(ApplyResult::price_out_of_range), 1U);
+  next.give(InputKind::add, 2, 5, 101, 5, Side::bid);
+  CHECK_EQUAL(next.refused(ApplyResult::off_tick), 1U);
+}
+
 // Else orders would stay in a book that takes none, and be left out when they are carried over the night.
 TEST(delistedSaidAsAStatusTakesTheOrdersToo) {
   Pair pair;
@@ -235,6 +271,11 @@ TEST(aSymbolIsDelistedRelistedAndRenamedInMidSession) {
   CHECK((pair.messages[pair.messages.size() - 2].flags & flags::end_of_event) == 0);
   pair.give(InputKind::add, 1, 2, 100, 5, Side::bid);
   CHECK_EQUAL(pair.refused(ApplyResult::delisted), 1U);
+  // Nothing but a definition brings it back.
+  pair.give(InputKind::status, 1, 0, 0, static_cast<std::uint64_t>(TradingStatus::trading));
+  CHECK(pair.client.instrument(1).status == TradingStatus::delisted);
+  pair.give(InputKind::add, 1, 2, 100, 5, Side::bid);
+  CHECK_EQUAL(pair.refused(ApplyResult::delisted), 3U);
   pair.define(1, "NEW");
   CHECK_EQUAL(pair.definitions, 3U);
   CHECK(pair.client.instrument(1).status == TradingStatus::unknown);

@@ -184,7 +184,7 @@ TEST(ringFileIsRefusedUnlessItIsThisUsersAloneAndWhole) {
   change_file(path, 0, std::uint64_t{5});
   CHECK_THROWS(open(), std::runtime_error, "is no ring of events");
   make();
-  change_file(path, 8, std::uint32_t{2});
+  change_file(path, 8, std::uint32_t{3});
   CHECK_THROWS(open(), std::runtime_error, "has layout version 3, expected 2");
   make();
   change_file(path, 16, std::uint64_t{2 * slots});

@@ -71,6 +71,7 @@ struct Link {
       const auto status = ingest::read_frame(std::span(copy).subspan(at), 1U << 16, last, used);
       REQUIRE_EQUAL(status, ingest::FrameStatus::whole);
       kinds.push_back(last->payload_type());
+      if (kinds.back() == frames::FramePayload::Ack) acknowledged = last->payload_as_Ack()->event();
       at += used;
     }
     return kinds;
@@ -85,6 +86,7 @@ struct Link {
   EngineSession session;
   Bytes copy;
   const frames::Frame* last = nullptr;
+  std::uint64_t acknowledged = 0;
 };
 
 struct Input {
@@ -260,6 +262,32 @@ TEST(engineDayEndsWhenAllIsSafe) {
     CHECK_EQUAL(other.give(end(next)), State::closed);
     CHECK_EQUAL(other.session.refusal(), refusal);
   }
+}
+
+// Else it would take the end for one that came before its own events were safe.
+TEST(engineThatReadsNothingIsToldAtTheEndThatAllIsSafe) {
+  Input input;
+  Link link(input.numbered);
+  link.login();
+  link.give(adds_frame(1, 1'000));
+  link.give(engine_frame(frames::FramePayload::EndOfDay,
+                         [&](auto& builder) { return frames::CreateEndOfDay(builder, 1'001); }));
+  REQUIRE_EQUAL(link.session.state(), State::ending);
+  for (std::uint64_t event = 1; event <= 1'000; ++event) link.session.acknowledge(event);
+  link.session.finish();
+  CHECK_EQUAL(link.told().back(), frames::FramePayload::EndOfDay);
+  CHECK_EQUAL(link.acknowledged, 1'000U);
+}
+
+// A disk may take longer than an engine may be silent: who waits for it is not to look without a pause.
+TEST(engineWhoseDayEndsHasNoSilenceThatIsDue) {
+  Input input;
+  Link link(input.numbered);
+  link.login();
+  link.session.end_day();
+  link.session.tick(20 * second);
+  CHECK_EQUAL(link.session.state(), State::ending);
+  CHECK_EQUAL(link.session.tick_due_ns(), 21 * second);
 }
 
 // An engine's next life after its EndOfDay: it is told how far all is safe, and nothing more is taken.

@@ -1,5 +1,7 @@
 #include <cerrno>
 #include <filesystem>
+#include <map>
+#include <set>
 #include <stdexcept>
 #include <string>
 #include <system_error>
@@ -271,6 +273,44 @@ TEST(journalKnowsAfterResumingThatWhatItClosedIsDurable) {
   options.fsync = run::FsyncPolicy::every_batch;
   const JournalWriter writer(options, nullptr, 0);
   CHECK_EQUAL(figure(writer, JournalCounter::sequence_durable), 5U);
+}
+
+// Who closed them asked for no fsync: the last one on the disk says nothing of those before it.
+TEST(journalSyncsAllThatWasClosedBeforeItSaysThatItIsDurable) {
+  class NotingStorage final : public io::Storage {
+   public:
+    int open(const std::string& path) override {
+      const int file = Storage::open(path);
+      paths_[file] = path;
+      return file;
+    }
+    int sync(int file) override {
+      synced.insert(paths_[file]);
+      return Storage::sync(file);
+    }
+    std::set<std::string> synced;
+
+   private:
+    std::map<int, std::string> paths_;
+  };
+  const ScratchFolder folder;
+  JournalPackets packets;
+  run::JournalOptions options = journal_options(folder / "journal");
+  options.segment_bytes = 4'000;
+  options.batch_bytes = 4'000;
+  {
+    JournalWriter writer(options, nullptr, 0);
+    for (int count = 0; count < 100; ++count) writer.append(packets.numbered(2));
+  }
+  const auto segments = run::list_segments(folder / "journal");
+  REQUIRE(segments.size() > 2);
+  NotingStorage storage;
+  options.storage = &storage;
+  options.resume = true;
+  options.fsync = run::FsyncPolicy::every_batch;
+  const JournalWriter writer(options, nullptr, 0);
+  CHECK_EQUAL(figure(writer, JournalCounter::sequence_durable), 200U);
+  CHECK_EQUAL(storage.synced.size(), segments.size());
 }
 
 TEST(journalRemovesOldSegmentsButNeverTheNewest) {

@@ -10,7 +10,7 @@ const kinds = {
   simulate: { syntax: 'simulate', pattern: /^simulate$/ },
   itch: { syntax: 'itch:FILE', pattern: /^itch:./s },
   shm: { syntax: 'shm:PATH', pattern: /^shm:./s },
-  tcp: { syntax: 'tcp:HOST:PORT[,unix:PATH]', pattern: /^tcp:(\[[\da-f:.]+\]|[^:[\],\s]+):\d{1,5}(,unix:.+)?$/is },
+  tcp: { syntax: 'tcp:HOST:PORT[,unix:PATH]', pattern: /^tcp:(\[[\da-fA-F:.]+\]|[^:[\],\s]+):\d{1,5}(,unix:.+)?$/s },
   unix: { syntax: 'unix:PATH', pattern: /^unix:./s },
   push: { syntax: 'push', pattern: /^push$/ },
   soupbintcp: { syntax: 'soupbintcp:HOST:PORT', pattern: /^soupbintcp:[^\s]+:\d{1,5}$/ },
@@ -29,7 +29,7 @@ export type SourceKindName = keyof typeof kinds;
 
 // More would be cut to 16 bits, and listen or connect somewhere else. (A path may end in any number.)
 function portFits(source: string): boolean {
-  const port = /^(?:tcp:[^,]*|soupbintcp:.*|moldudp64:.*):(\d{1,5})(?:,unix:|$)/is.exec(source)?.[1];
+  const port = /^(?:tcp:[^,]*|soupbintcp:.*|moldudp64:.*):(\d{1,5})(?:,unix:|$)/s.exec(source)?.[1];
   return port === undefined || Number(port) <= 65_535;
 }
 
