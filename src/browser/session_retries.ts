@@ -24,6 +24,8 @@ interface Again {
   /** Infinite: at news. */
   due_ms: number;
   attempts: number;
+  /** It was, and what came before the answer is in it. */
+  asked: boolean;
 }
 
 /** Threads: one. Of one connection: a new one asks for everything. */
@@ -53,14 +55,14 @@ export class SessionRetries {
   refused(stream: Stream, wait_ms: number | undefined, now: number): void {
     const attempts = this.#again.get(stream)?.attempts ?? 0;
     const due_ms = wait_ms === undefined ? Number.POSITIVE_INFINITY : now + wait_ms + backoff(this.#options, attempts);
-    this.#again.set(stream, { due_ms, attempts: wait_ms === undefined ? attempts : attempts + 1 });
+    this.#again.set(stream, { due_ms, attempts: wait_ms === undefined ? attempts : attempts + 1, asked: false });
   }
 
   /** What was refused may be granted now: of one channel, or of all. Many clients hear that at the same time. */
   news(now: number, channel?: number): void {
     for (const [stream, again] of this.#again) {
       if (channel !== undefined && stream.options.channel !== channel) continue;
-      if (Number.isFinite(again.due_ms)) continue;
+      if (again.asked || Number.isFinite(again.due_ms)) continue;
       again.due_ms = now + backoff(this.#options, again.attempts++);
     }
   }
@@ -99,6 +101,7 @@ export class SessionRetries {
     for (const [stream, again] of this.#again) {
       if (now < again.due_ms) continue;
       again.due_ms = Number.POSITIVE_INFINITY;
+      again.asked = true;
       due.again.push(stream);
     }
     return due;

@@ -68,4 +68,9 @@ export class SessionPace {
     this.#messages?.take(Math.max(0, Number(sent - this.#sent)), now_ms);
     this.#sent = sent;
   }
+
+  /** A subscription with so many messages has ended: they are not among those of went() any more. */
+  ended(sent: bigint): void {
+    this.#sent -= sent;
+  }
 }

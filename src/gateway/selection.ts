@@ -44,6 +44,8 @@ const comparisons_per_request = 10_000;
  */
 export function costOf(selectors: readonly Selector[] | undefined, instruments: number): number {
   const patterns = selectors?.filter(isPattern).length ?? 1;
+  // More are refused before anything is compared.
+  if (patterns > patterns_max) return 1;
   return 1 + Math.floor((patterns * instruments) / comparisons_per_request);
 }
 

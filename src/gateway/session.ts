@@ -96,6 +96,8 @@ export interface Queued {
   /** It has been asked for; `refusal` is the answer. */
   judged: boolean;
   refusal: Refusal | undefined;
+  /** Requests that it counts for. */
+  cost: number;
 }
 
 export interface GatewaySocket extends ServerSocket {

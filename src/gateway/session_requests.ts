@@ -150,9 +150,9 @@ export class SessionRequests {
     }
     const parsed = wait_ms > 0 ? { fault: 'too soon' } : parsedOf(text);
     const judged = access.request === undefined || wait_ms > 0;
-    session.queue.push({ asked, parsed, judged, refusal: undefined });
     const message = 'message' in parsed ? parsed.message : undefined;
-    const cost = message === undefined || wait_ms > 0 ? 1 : this.#costOf(session, message);
+    const cost = message === undefined ? 1 : this.#costOf(session, message);
+    session.queue.push({ asked, parsed, judged, refusal: undefined, cost });
     session.allowance.take(cost - 1, this.#table.now_ms);
     if (!judged) access.request?.(session, bytes, message === undefined ? undefined : holdingOf(message), cost);
     this.#answerQueue(session);
@@ -160,10 +160,18 @@ export class SessionRequests {
 
   #costOf(session: GatewaySession, message: ClientMessage): number {
     if (message.type !== 'subscribe' && message.type !== 'change') return 1;
+    const countOf = (channel: number) => this.#table.instruments(channel).length;
+    if (message.type === 'subscribe') return costOf(message.instruments, countOf(message.channel));
     const known = session.subscriptions.get(message.id);
-    const channel = message.type === 'subscribe' ? message.channel : known?.channel;
-    const selectors = message.instruments ?? (message.type === 'change' ? known?.selectors : undefined);
-    return channel === undefined ? 1 : costOf(selectors, this.#table.instruments(channel).length);
+    let count = known === undefined ? 0 : countOf(known.channel);
+    let cost = known === undefined ? 1 : costOf(known.selectors, count);
+    // What was asked for before and is not carried out yet may be what it changes.
+    for (const { cost: before, parsed } of session.queue) {
+      if (!('message' in parsed && 'id' in parsed.message) || parsed.message.id !== message.id) continue;
+      cost = Math.max(cost, before);
+      if (parsed.message.type === 'subscribe') count = Math.max(count, countOf(parsed.message.channel));
+    }
+    return message.instruments === undefined ? cost : costOf(message.instruments, count);
   }
 
   /** In the order of their coming, as far as they are judged. */
@@ -181,7 +189,7 @@ export class SessionRequests {
         waitMs: wait_ms,
       });
     else if (refusal !== undefined) this.#table.error(session, { ...idOf(text), ...sessionErrorOf(refusal) });
-    else if ('fault' in parsed) this.#table.invalid(session, parsed.fault);
+    else if ('fault' in parsed) this.#table.invalid(session, parsed.fault, idOf(text));
     else {
       const { message } = parsed;
       session.reserved = holdingOf(message)?.id;

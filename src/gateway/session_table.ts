@@ -183,9 +183,9 @@ export class SessionTable {
   }
 
   /** Whoever sends many such messages, or begins with one, is closed. */
-  invalid(session: GatewaySession, fault: string): void {
+  invalid(session: GatewaySession, fault: string, request: { id?: number } = {}): void {
     session.invalid++;
-    this.error(session, { code: 'bad_message', message: cut(fault) });
+    this.error(session, { ...request, code: 'bad_message', message: cut(fault) });
     if (session.phase === 'new' || session.invalid >= invalid_max)
       this.close(session, close_codes.bad_message, 'bad message');
   }

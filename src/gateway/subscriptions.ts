@@ -173,6 +173,7 @@ export class Subscriptions {
     if (session.phase !== 'open') return;
     const counts = found.native.unsubscribe(found.client, subscription.id);
     settle(this.#table.counters, counts);
+    session.pace?.ended(counts?.sent ?? 0n);
     session.subscriptions.delete(subscription.id);
     this.#table.counters.subscriptions--;
     this.tellHeld(session, subscription.id);

@@ -76,6 +76,25 @@ t.test('whatIsNotAllowedIsAskedForAgainWithOtherEntitlements', (t) => {
   t.end();
 });
 
+t.test('newsBeforeTheAnswerAreNoReasonToAskTwice', (t) => {
+  const { play, stream } = refused('unknown_instrument');
+  const news = { type: 'definitions', channel: 1, instruments: [] };
+  play.say(news);
+  play.wait(100);
+  t.match(play.flush(), ask);
+  play.say(news);
+  play.wait(1_000);
+  t.same(play.flush(), [], 'what comes before the answer is in it');
+  play.say(refusal('unknown_instrument'), news);
+  play.wait(1_000);
+  t.match(play.flush(), ask);
+  play.say(news, granted);
+  play.wait(2_000);
+  t.same(play.flush(), []);
+  t.equal(play.state.streams.get(1), stream);
+  t.end();
+});
+
 t.test('aNewConnectionAsksForAllThatMayHavePassed', (t) => {
   const { play } = refused('unknown_channel');
   play.subscribe({ channel: 1, mode: 'trades' });

@@ -44,7 +44,7 @@ t.test('debtsAreTakenOverOnceAndForgottenWhenTheyAreOver', (t) => {
   t.end();
 });
 
-t.test('whoReconnectsOnAnotherThreadTakesItAlong', async (t) => {
+function desksOf() {
   const token = held();
   const { clock, control } = setup({ file: fileOf(token) });
   const desks = [new AccessDesk(control), new AccessDesk(control)] as const;
@@ -54,6 +54,11 @@ t.test('whoReconnectsOnAnotherThreadTakesItAlong', async (t) => {
     const answer = await desk.login({ connection, token: token.text, bytes: 100 });
     return { connection, debt: 'debt' in answer ? answer.debt : undefined };
   };
+  return { clock, desks, enter };
+}
+
+t.test('whoReconnectsOnAnotherThreadTakesItAlong', async (t) => {
+  const { clock, desks, enter } = desksOf();
   const first = await enter(desks[0]);
   t.equal(first.debt, undefined);
   desks[0].gone(first.connection, { framesMs: 0, messagesMs: 5_000 });
@@ -61,4 +66,13 @@ t.test('whoReconnectsOnAnotherThreadTakesItAlong', async (t) => {
   const second = await enter(desks[1]);
   t.same(second.debt, { framesMs: 0, messagesMs: 4_000 });
   t.equal((await enter(desks[0])).debt, undefined, 'a third one beside it has its own');
+});
+
+t.test('whoGoesBeforeTheWelcomeLeavesWhatItTookOver', async (t) => {
+  const { clock, desks, enter } = desksOf();
+  desks[0].gone((await enter(desks[0])).connection, { framesMs: 0, messagesMs: 5_000 });
+  clock.pass(1_000);
+  desks[0].gone((await enter(desks[0])).connection);
+  clock.pass(1_000);
+  t.same((await enter(desks[0])).debt, { framesMs: 0, messagesMs: 3_000 });
 });

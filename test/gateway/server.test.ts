@@ -158,6 +158,7 @@ t.test('whatIsWrongIsNamed', async (t) => {
   for (const [message, code] of cases) {
     const answer = await client.ask(message, 'nothing');
     t.equal(answer.code, code, JSON.stringify(message));
+    t.equal(answer.id, (message as { id?: number }).id, 'whoever asked learns that it is answered');
   }
   t.equal((await client.ask(subscribe, 'subscribed')).type, 'subscribed');
   t.equal((await client.ask(subscribe, 'subscribed')).code, 'id_in_use');

@@ -101,7 +101,60 @@ t.test('aRequestWithManyPatternsOverManyInstrumentsCountsForMany', (t) => {
   t.same(costs, [1, 2, 65, 65]);
   state.judged(session, undefined);
   t.same(said, ['welcome', 'subscribed', 'subscribed', 'subscribed', 'changed']);
+  // At once: what is changed is not there yet. The last one is refused before anything is compared.
+  send({ ...subscribe, id: 4, instruments: ['S1'] });
+  send({ type: 'change', id: 4, instruments: patterns });
+  send({ type: 'change', id: 4, levels: 5 });
+  send({ ...subscribe, id: 5, instruments: [...patterns, 'T*'] });
+  t.same(costs.splice(4), [1, 65, 65, 1]);
+  for (let judged = 0; judged < 4; judged++) state.judged(session, undefined);
+  t.same(said.slice(5), ['subscribed', 'changed', 'changed', 'error bad_message']);
   for (let asked = 0; asked < 20; asked++) send({ type: 'change', id: 3 });
   t.ok(costs.length < 20, 'the session’s own allowance is used up');
+  t.end();
+});
+
+t.test('whatHasEndedIsNotSetOffAgainstWhatIsSentNext', (t) => {
+  const sent = new Map<number, bigint>();
+  let frames = 0;
+  const counts = (_client: number, id: number) => {
+    const count = sent.get(id) ?? 0n;
+    return { published: count, sent: count, conflated: 0n, refused: 0n, pending: 0n, sequence: 0n };
+  };
+  const native = {
+    state: () => ({ session: 1n, sequence: 1n, ready: true, definitionsVersion: 1 }),
+    definitions: () => [],
+    step: () => false,
+    openClient: () => 1,
+    subscribe: (_client: number, id: number) => sent.set(id, 0n).has(id),
+    unsubscribe: (client: number, id: number) => {
+      const ended = counts(client, id);
+      sent.delete(id);
+      return ended;
+    },
+    counts,
+    compose: () => {
+      if (sent.size > 0) frames++;
+      for (const id of sent.keys()) sent.set(id, 100n);
+      return sent.size > 0 ? 1 : 0;
+    },
+    takeSlow: () => [],
+  };
+  const channels = new Map([[1, native as unknown as NativeGateway]]);
+  const { send, session, state } = opened({ login: () => {} }, channels);
+  send({ type: 'hello', versions: [1] });
+  state.loggedIn(session, { grant: { ...everything, messagesPerSecondMax: 100 } });
+  state.turn(0);
+  send({ type: 'subscribe', id: 1, channel: 1, mode: 'trades' });
+  state.turn(0);
+  t.equal(frames, 1, 'all that was saved');
+  send({ type: 'unsubscribe', id: 1 });
+  send({ type: 'subscribe', id: 2, channel: 1, mode: 'trades' });
+  state.turn(10);
+  t.equal(frames, 2);
+  state.turn(990);
+  t.equal(frames, 2, 'it has yet to be paid for');
+  state.turn(1_010);
+  t.equal(frames, 3);
   t.end();
 });

@@ -64,6 +64,8 @@ interface State extends Connection {
   tokenHash: string | undefined;
   checking: boolean;
   open: boolean;
+  /** What it took over of a session before, and when. */
+  owed: { debt: PaceDebt; at_ms: number } | undefined;
 }
 
 /**
@@ -125,6 +127,7 @@ export class AccessControl {
       tokenHash: undefined,
       checking: false,
       open: true,
+      owed: undefined,
     };
     this.#connections.set(connection.id, connection);
     this.counters.connections++;
@@ -231,16 +234,24 @@ export class AccessControl {
 
   /** What a session of the same login, or without one of the same address, left of its pace: told once. */
   takeDebt(connection: Connection): PaceDebt | undefined {
-    return this.limits.takeDebt((connection as State).accounts, this.parts.now().monotonic_ms);
+    const state = connection as State;
+    const { monotonic_ms } = this.parts.now();
+    const debt = this.limits.takeDebt(state.accounts, monotonic_ms);
+    state.owed = debt && { debt, at_ms: monotonic_ms };
+    return debt;
   }
 
-  /** The connection is gone; `debt`: what it had used up of its pace. Any number of times. */
+  /**
+   * The connection is gone; `debt`: what it had used up of its pace; undefined: it never had one, and leaves what it took
+   * over. Any number of times.
+   */
   close(connection: Connection, debt?: PaceDebt): void {
     const state = connection as State;
     if (!state.open) return;
     state.open = false;
     this.#connections.delete(state.id);
-    if (debt !== undefined) this.limits.leaveDebt(state.accounts, debt, this.parts.now().monotonic_ms);
+    const left = debt === undefined ? state.owed : { debt, at_ms: this.parts.now().monotonic_ms };
+    if (left !== undefined) this.limits.leaveDebt(state.accounts, left.debt, left.at_ms);
     this.limits.close(state.accounts);
     if (state.principal !== undefined && state.ended === undefined) this.#audit('logout', state);
   }
