@@ -6,6 +6,7 @@
 
 #include "run/gateway_hub.h"
 #include "test/gateway_client.h"
+#include "test/gateway_hub_parts.h"
 #include "test/ring_channel.h"
 
 namespace depthcast::test {
@@ -17,20 +18,6 @@ using run::GatewayHub;
 using run::GatewayMode;
 using run::GatewayRequest;
 using run::SlowPolicy;
-
-constexpr std::size_t ring_large = 1 << 22;
-constexpr std::size_t ring_small = 1 << 16;
-constexpr std::size_t room = 32'768;
-constexpr std::int64_t realtime_ns = 1'700'000'000'000'000'000;
-
-run::GatewayOptions options_for(RingChannel& channel) {
-  run::GatewayOptions options;
-  options.ring = channel.place();
-  options.limits = channel_limits();
-  options.limits.depth_levels = 10;
-  options.channel = RingChannel::channel;
-  return options;
-}
 
 struct Member {
   std::uint32_t client = 0;
@@ -111,13 +98,6 @@ struct Crowd {
   std::vector<Member> members;
   std::int64_t now_ns = 1'000'000'000;
 };
-
-GatewayRequest request_for(GatewayMode mode) {
-  GatewayRequest request;
-  request.mode = mode;
-  request.interval_ns = 0;
-  return request;
-}
 
 bool same(const GatewayCounts& left, const GatewayCounts& right) {
   return left.published == right.published && left.sent == right.sent && left.conflated == right.conflated &&

@@ -6,6 +6,7 @@
 #include "run/gateway_hub.h"
 #include "run/packet_applier.h"
 #include "test/gateway_client.h"
+#include "test/gateway_hub_parts.h"
 #include "test/ring_channel.h"
 
 namespace depthcast::test {
@@ -16,20 +17,6 @@ using run::GatewayHub;
 using run::GatewayMode;
 using run::GatewayRequest;
 using run::SlowPolicy;
-
-constexpr std::size_t ring_large = 1 << 22;
-constexpr std::size_t ring_small = 1 << 16;
-constexpr std::size_t room = 32'768;
-constexpr std::int64_t realtime_ns = 1'700'000'000'000'000'000;
-
-run::GatewayOptions options_for(RingChannel& channel) {
-  run::GatewayOptions options;
-  options.ring = channel.place();
-  options.limits = channel_limits();
-  options.limits.depth_levels = 10;
-  options.channel = RingChannel::channel;
-  return options;
-}
 
 // A hub, one client, and its time: a millisecond for each step.
 struct Worker {
@@ -68,15 +55,6 @@ struct Worker {
   std::uint32_t client;
   std::int64_t now_ns = 1'000'000'000;
 };
-
-GatewayRequest request_for(GatewayMode mode, std::vector<std::uint32_t> instruments = {}) {
-  GatewayRequest request;
-  request.mode = mode;
-  request.all = instruments.empty();
-  request.instruments = std::move(instruments);
-  request.interval_ns = 0;
-  return request;
-}
 
 // The writer's own book says the same as the best `levels` of the client's window.
 void check_window(const book::Book& book, std::uint32_t instrument, const HeldWindow& held, std::uint32_t levels) {

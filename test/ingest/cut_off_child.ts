@@ -1,18 +1,11 @@
 /** Tells its parent how far the source has come, until it is killed. */
 import type { ServeOptionsInput } from '../../src/config.js';
 import { Distributor } from '../../src/distributor.js';
+import { feedOptions } from './feeds.js';
 
 process.once('message', (told) => {
   const { options, position } = told as { options: ServeOptionsInput; position: bigint };
-  const made = new Distributor({
-    lineB: null,
-    control: null,
-    date: '2024-01-02',
-    limits: { orders: 65_536, instruments: 256 },
-    ring: { bytes: 2 ** 22 },
-    snapshot: { enabled: false },
-    ...options,
-  });
+  const made = new Distributor({ ...feedOptions, ...options });
   void made.start().then(() => {
     setInterval(() => {
       const { position: seen, counters } = made.stats();

@@ -4,19 +4,20 @@ import { Distributor, type SourceEnd } from '../../src/distributor.js';
 import type { Test } from '../data.js';
 import { linePair } from '../faults/lines.js';
 
+/** One line, small books, nothing that these tests do not look at. */
+export const feedOptions = {
+  lineB: null,
+  control: null,
+  date: '2024-01-02',
+  limits: { orders: 65_536, instruments: 256 },
+  ring: { bytes: 2 ** 22 },
+  snapshot: { enabled: false },
+} satisfies ServeOptionsInput;
+
 /** Lines of test/ingest/: numbers 240 to 249. Closed at the end of the test. */
 export function feedDistributor(t: Test, number: number, options: ServeOptionsInput): Distributor {
   const { A } = linePair(number);
-  const made = new Distributor({
-    lineA: A,
-    lineB: null,
-    control: null,
-    date: '2024-01-02',
-    limits: { orders: 65_536, instruments: 256 },
-    ring: { bytes: 2 ** 22 },
-    snapshot: { enabled: false },
-    ...options,
-  });
+  const made = new Distributor({ lineA: A, ...feedOptions, ...options });
   t.teardown(() => made.close());
   return made;
 }

@@ -4,6 +4,7 @@
  */
 import type { HttpRequest, HttpResponse, TemplatedApp } from '../../uws.js';
 import { refuse } from '../access/codes.js';
+import { requestFactsOf } from '../access/connect_request.js';
 import type { BrowserUse } from '../access/origin.js';
 import { gateway_path } from '../protocol.js';
 import type { Admission, HttpAsk, RouteContext } from './context.js';
@@ -42,14 +43,8 @@ const preflight_seconds = 600;
 
 function askedOf(response: HttpResponse, request: HttpRequest): Asked {
   return {
-    address: Buffer.from(response.getRemoteAddressAsText()).toString('utf8'),
+    ...requestFactsOf(response, request),
     method: request.getMethod(),
-    path: request.getUrl(),
-    query: request.getQuery() ?? '',
-    host: request.getHeader('host'),
-    origin: request.getHeader('origin'),
-    fetchSite: request.getHeader('sec-fetch-site'),
-    authorization: request.getHeader('authorization'),
     ifNoneMatch: request.getHeader('if-none-match'),
     acceptEncoding: request.getHeader('accept-encoding'),
   };
