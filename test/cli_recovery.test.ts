@@ -20,7 +20,7 @@ async function greeted(): Promise<{ client: RawClient; session: string }> {
 
 /** A replica that is just catching up says when to come back. */
 async function snapshotOf(client: RawClient, session: string): Promise<Buffer[]> {
-  for (const end = Date.now() + 20_000; ; ) {
+  for (const end = Date.now() + 60_000; ; ) {
     const { done, datagrams } = await client.ask({ type: 'snapshot', session });
     if (done.type === 'done' || done.code !== 'no_snapshot' || Date.now() > end) return datagrams;
     await delay(Number(done.waitMs));
@@ -67,7 +67,7 @@ t.test('servesThePastOfAnotherProcessThatIsKilledAndStartedAgain', async (t) => 
   await first.ended();
   const beginning = await client.retransmit(session, [[1, 1_000]]);
   t.same(beginning.done.sent, [['1', '1000']], 'what was published can be had, though nobody publishes');
-  t.equal((await client.ask({ type: 'snapshot', session })).done.type, 'done');
+  t.ok((await snapshotOf(client, session)).length > 0);
 
   // Another source: that cannot be the same session.
   const second = serve(2);
@@ -100,7 +100,7 @@ t.test('servesThePastOfAnotherProcessThatIsKilledAndStartedAgain', async (t) => 
     follower.texts.some(({ type }) => type === 'session'),
     'the session is the same',
   );
-  const after = readSnapshot((await follower.ask({ type: 'snapshot', session: kept })).datagrams);
+  const after = readSnapshot(await snapshotOf(follower, kept));
   t.equal(after.digest, after.channelDigest);
 
   service.kill('SIGTERM');

@@ -248,6 +248,8 @@ export class RecoveryState {
       return;
     }
     const { message } = parsed;
+    // Not only at a tick: what a welcome names must be what is served from that moment on.
+    this.#followSession();
     if (!client.greeted) this.#greet(client, message);
     else if (message.type === 'hello') this.#invalid(client, 'hello comes once');
     else if (message.type === 'cancel') this.#cancel(client, message.id);
@@ -264,9 +266,13 @@ export class RecoveryState {
     }
     const { client, job } = found;
     this.#snapshotBacklog -= job.estimate;
-    if (snapshot === null) {
+    // The replica may still stand in the session before.
+    const another = snapshot !== null && snapshot.session !== job.session;
+    if (another) this.#source.releaseSnapshot(snapshot.handle);
+    if (snapshot === null || another) {
+      const wait = another ? snapshot_wait_ms : waitMs;
       this.#end(client, job);
-      this.#refuse(client, { id: job.id, code: 'no_snapshot', ...(waitMs > 0 ? { waitMs } : {}) });
+      this.#refuse(client, { id: job.id, code: 'no_snapshot', ...(wait > 0 ? { waitMs: wait } : {}) });
       return;
     }
     job.snapshot = snapshot;
@@ -297,12 +303,7 @@ export class RecoveryState {
 
   /** Looks at what only time brings; about ten times a second. */
   tick(now_ms: number): void {
-    const { session } = this.#source.state();
-    if (session !== this.#session) {
-      this.#session = session;
-      this.counters.sessions++;
-      for (const client of [...this.#clients]) this.#changeSession(client);
-    }
+    this.#followSession();
     for (const client of [...this.#clients]) {
       if (!client.greeted && now_ms - client.opened_ms > hello_ms_max)
         this.#close(client, close_codes.invalid, 'no hello');
@@ -558,6 +559,14 @@ export class RecoveryState {
   #wait_ms(client: RecoveryClient, now_ms: number): number {
     const bytes = Math.min(come_back_bytes, this.#options.burstBytes);
     return Math.max(client.bucket.wait_ms(bytes, now_ms), this.#comeBack.wait_ms(bytes, now_ms));
+  }
+
+  #followSession(): void {
+    const { session } = this.#source.state();
+    if (session === this.#session) return;
+    this.#session = session;
+    this.counters.sessions++;
+    for (const client of [...this.#clients]) this.#changeSession(client);
   }
 
   #changeSession(client: RecoveryClient): void {

@@ -15,13 +15,6 @@ import { levelsOf, RawGatewayClient } from './raw_client.js';
 
 const exact = (id = 1, more = {}) => ({ type: 'subscribe', id, channel: 1, mode: 'exact', ...more });
 
-/** What one is told of its counts, with what it had received by then. */
-interface Told {
-  says: Record<string, unknown>;
-  sent: bigint;
-  conflated: bigint;
-}
-
 function tls(t: Test) {
   const folder = t.testdir();
   const files = { keyFile: join(folder, 'key.pem'), certificateFile: join(folder, 'certificate.pem') };
@@ -38,22 +31,13 @@ async function open(
   ...[given, more]: [Parameters<typeof gatewayOn>[2], Parameters<typeof gatewayOn>[3]?]
 ) {
   const made = await gatewayOn(t, number, given, more);
-  const told = new Map<RawGatewayClient, Told[]>();
   const connect = async () => {
     const ca = more?.tls === undefined ? {} : { ca: readFileSync(more.tls.certificateFile) };
     const client = await RawGatewayClient.open(made.server.port, ca);
     t.teardown(() => client.close());
-    const list: Told[] = [];
-    told.set(client, list);
-    client.socket.on('message', (data: Buffer, isBinary: boolean) => {
-      if (isBinary) return;
-      const says = JSON.parse(data.toString('utf8')) as Record<string, unknown>;
-      const { conflated, sent } = client;
-      if (says.type === 'counts' || says.type === 'unsubscribed') list.push({ says, sent, conflated });
-    });
     return client;
   };
-  return { ...made, connect, published: publishedOf(made.native), told };
+  return { ...made, connect, published: publishedOf(made.native) };
 }
 
 /** Frames that were composed for groups. */
@@ -88,7 +72,7 @@ for (const secure of [false, true])
     receiver.on('message', (datagram) => {
       if (packetHead(datagram).count > 0) line.set(packetHead(datagram).first, datagram);
     });
-    const { connect, distributor, published, server, sessions, told } = await open(
+    const { connect, distributor, published, server, sessions } = await open(
       t,
       number,
       { simulate: { symbols: 8, messages: 60_000, liveOrders: 500 }, rate: 10_000, ring: { bytes: '16MiB' } },
@@ -137,8 +121,8 @@ for (const secure of [false, true])
       t.equal(wrong.length, 0, `${client.packets.length} packets are those of the line`);
       t.same(client.faults, []);
     }
-    for (const [client, list] of told)
-      for (const { conflated, says, sent } of list) {
+    for (const client of [...clients, late])
+      for (const { conflated, says, sent } of client.told) {
         const [published = 0n, ...parts] = ['published', 'sent', 'conflated', 'refused', 'pending'].map((name) =>
           BigInt(says[name] as string),
         );

@@ -24,6 +24,13 @@ export interface Window {
   last: bigint;
 }
 
+/** What a client is told of its counts, with what it had received by then: more may come in one piece with it. */
+export interface Told {
+  says: Record<string, unknown>;
+  sent: bigint;
+  conflated: bigint;
+}
+
 function sorted(levels: Map<bigint, [bigint, number]>, side: 1 | 2): [bigint, bigint, number][] {
   const all = [...levels].map(([price, [quantity, orders]]): [bigint, bigint, number] => [price, quantity, orders]);
   return all.sort(([a], [b]) => (side === 1 ? Number(b - a) : Number(a - b)));
@@ -64,6 +71,7 @@ export class RawGatewayClient {
   conflated = 0n;
   frames = 0;
   digestFrames = 0;
+  readonly told: Told[] = [];
   /** Why each snapshot came, by subscription. */
   readonly marks: [subscription: number, why: string][] = [];
   /** Datagrams of a snapshot that follow its mark. */
@@ -75,7 +83,7 @@ export class RawGatewayClient {
     socket.binaryType = 'nodebuffer';
     socket.on('message', (data: Buffer, isBinary: boolean) => {
       if (isBinary) this.#take(data);
-      else this.texts.push(JSON.parse(data.toString('utf8')) as Text);
+      else this.#takeText(JSON.parse(data.toString('utf8')) as Text);
     });
     socket.on('close', (code, reason) => {
       this.closed = { code, reason: reason.toString('utf8') };
@@ -115,8 +123,23 @@ export class RawGatewayClient {
     return answer() ?? { type: 'closed', ...this.closed };
   }
 
+  /** What it is told of its counts by the next answer of that type, with what had come by then. */
+  async askCounts(message: object, type: 'counts' | 'unsubscribed'): Promise<Told> {
+    const before = this.told.length;
+    const answer = await this.ask(message, type);
+    const found = this.told.slice(before).find(({ says }) => says === answer);
+    if (found === undefined) throw new Error(`no counts but ${JSON.stringify(answer)}`);
+    return found;
+  }
+
   close(): void {
     this.socket.terminate();
+  }
+
+  #takeText(text: Text): void {
+    this.texts.push(text);
+    const { conflated, sent } = this;
+    if (text.type === 'counts' || text.type === 'unsubscribed') this.told.push({ says: text, sent, conflated });
   }
 
   #take(data: Buffer): void {

@@ -91,7 +91,7 @@ t.test('windowsAreTheDistributorsDepthAndEveryMessageIsAccountedFor', async (t) 
 });
 
 t.test('filteredAndTradesComeInOrderAndAreCounted', async (t) => {
-  const { connect, distributor } = await open(t, 152, {
+  const { connect, distributor, native } = await open(t, 152, {
     simulate: { symbols: 8, messages: 20_000, liveOrders: 500 },
     rate: 20_000,
   });
@@ -101,6 +101,7 @@ t.test('filteredAndTradesComeInOrderAndAreCounted', async (t) => {
   const trades = await connect();
   await trades.ask({ type: 'subscribe', id: 1, channel: 1, mode: 'trades' }, 'subscribed');
   await distributor.ended;
+  await until('the end', () => native.state().sequence === distributor.stats().sequence, 60_000);
   for (const one of [client, trades]) {
     const counts = await one.ask({ type: 'count', id: 1 }, 'counts');
     t.equal(counts.sent, String(one.sent));

@@ -367,6 +367,31 @@ t.test('tellsEveryoneOfAnotherSessionAndEndsWhatBelongedToTheOld', (t) => {
   t.end();
 });
 
+t.test('servesTheSessionThatAWelcomeNamesFromThatMomentOn', (t) => {
+  const { source, state } = make();
+  const before = join(state);
+  source.session = 8n;
+  const { client, socket } = join(state);
+  t.match(socket.last, { type: 'welcome', session: '8' });
+  t.match(before.socket.last, { type: 'session', session: '8' });
+  ask(state, client, { type: 'retransmit', session: '8', ranges: [['1', '3']] });
+  work(state);
+  t.same(socket.last, { type: 'done', id: 1, sent: [['1', '3']], refused: [] });
+  t.end();
+});
+
+t.test('givesNoSnapshotOfTheSessionBefore', (t) => {
+  const { source, state } = make();
+  source.session = 8n;
+  const { client, socket } = join(state);
+  ask(state, client, { type: 'snapshot', session: '8' });
+  source.session = 7n; // what the replica still holds
+  source.give(state, 0);
+  t.match(socket.last, { type: 'refused', id: 1, code: 'no_snapshot', waitMs: 500 });
+  t.equal(source.held.size, 0);
+  t.end();
+});
+
 t.test('boundsRequestsOfOneClientAndThoseWhoSayNothing', (t) => {
   const { state } = make();
   const { client, socket } = join(state);
