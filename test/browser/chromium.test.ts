@@ -56,7 +56,8 @@ t.test('theBundleLoadsInChromium', { skip }, async (t) => {
     client.on('state', (state) => states.push(state));
     const subscription = client.subscribe({ channel: 1, mode: 'bbo' });
     client.start();
-    await new Promise((resolve) => setTimeout(resolve, 400));
+    for (let tries = 0; client.figures().connects < 2 && tries < 600; tries++)
+      await new Promise((resolve) => setTimeout(resolve, 100));
     const { connects } = client.figures();
     client.close();
     const refused = await subscription.ready.then(

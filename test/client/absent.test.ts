@@ -64,7 +64,7 @@ for (const [depth, reason] of [
   });
 
 t.test('aGatewayThatIsAwayForAWhileIsFoundAgain', async (t) => {
-  const { distributor, server } = await gatewayOn(t, 230, { simulate, rate: 5_000 });
+  const { distributor, server } = await gatewayOn(t, 160, { simulate, rate: 5_000 });
   await until('the first messages', () => distributor.stats().sequence > 500n);
   const between = await cuttable(t, server.port);
   const client = followOn(t, between.port, { delivery: { updates: true }, backoffMsMax: 100 });
@@ -117,7 +117,7 @@ t.test('loginsThatAreRefusedForNowAreTriedAgainAndForGoodAreNot', async (t) => {
 });
 
 t.test('aRestartedGatewayGoesOnBehindTheLastNumber', async (t) => {
-  const { distributor, native, server } = await gatewayOn(t, 232, { simulate, rate: 5_000 });
+  const { distributor, native, server } = await gatewayOn(t, 161, { simulate, rate: 5_000 });
   await until('the first messages', () => distributor.stats().sequence > 500n);
   const between = await cuttable(t, server.port);
   const client = followOn(t, between.port, { delivery: { updates: true }, backoffMsMax: 100 });

@@ -73,7 +73,7 @@ t.test('booksAreTheSameOverEitherTransport', async (t) => {
 
 t.test('everyModeReadsAsTheDistributorsBooks', async (t) => {
   const simulate = { seed: 5, symbols: 8, messages: 40_000, liveOrders: 500 };
-  const { distributor, server } = await gatewayOn(t, 246, { simulate, rate: 20_000 });
+  const { distributor, server } = await gatewayOn(t, 162, { simulate, rate: 20_000 });
   await until('the first messages', () => distributor.stats().sequence > 1_000n);
   const modes = ['exact', 'filtered', 'depth', 'bbo', 'trades'] as const;
   const told: string[] = [];

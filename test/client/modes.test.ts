@@ -99,7 +99,7 @@ t.test('everyModeTellsChangesBooksLatencyAndCounts', async (t) => {
 });
 
 t.test('aSubscriptionTellsTheSame', async (t) => {
-  const { distributor, server } = await gatewayOn(t, 225, {
+  const { distributor, server } = await gatewayOn(t, 163, {
     simulate: { ...simulate, messages: 10_000 },
     rate: 10_000,
   });

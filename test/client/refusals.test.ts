@@ -60,7 +60,7 @@ t.test('anInstrumentThatIsGoneAndComesBack', async (t) => {
 });
 
 t.test('aStartThatIsRefusedLeavesNothingBehind', async (t) => {
-  const { server } = await gatewayOn(t, 220, { simulate, rate: 5_000 });
+  const { server } = await gatewayOn(t, 164, { simulate, rate: 5_000 });
   const client = followOn(t, server.port, { mode: 'bbo', instruments: ['NOSUCH'] });
   await t.rejects(client.start(), { code: 'unknown_instrument', message: /NOSUCH/, askedAgain: true });
   t.equal(client.state, 'closed');

@@ -8,7 +8,7 @@ export { type LineName, line_names } from '../../src/faults/profile.js';
 export type { LinePair } from '../../src/faults/relay.js';
 export type { LineAddress } from '../../src/faults/sockets.js';
 
-/** `number`: 0 to 255. acceptance/ 0 to 49, faults/ 50 to 99, lifetime/ 100 to 149, gateway/ 150 to 199. */
+/** `number`: 0 to 255, another one in each file. acceptance/ 0 to 49, faults/ 50 to 99, lifetime/ 100 to 149, the others 150 to 255. */
 export function linePair(number: number): LinePair {
   return {
     A: { group: `239.192.60.${number}`, port: 28_000 + 2 * number },

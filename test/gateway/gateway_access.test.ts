@@ -212,8 +212,9 @@ t.test('jwtExpireAndAreRenewedOnTheOpenConnection', async (t) => {
       .sign(privateKey);
   const wrong = await connect();
   t.match(await wrong.ask({ ...hello, token: await sign(60, { aud: 'b' }) }, 'welcome'), { reason: 'jwt_audience' });
-  const ends = await open(await sign(2));
-  const stays = await open(await sign(2));
+  // Long enough for both to be welcomed and one to be renewed, also where the machine stands still for seconds.
+  const ends = await open(await sign(10));
+  const stays = await open(await sign(10));
   t.match(await stays.ask({ type: 'renew', token: await sign(60, { sub: 'else' }) }, 'renewed'), {
     code: 'forbidden',
     reason: 'identity_changed',
@@ -233,13 +234,15 @@ t.test('whatIsBeyondThePaceIsHeldBackNotDropped', async (t) => {
     { tokens: file },
     { simulate: { symbols: 4, messages: 20_000 }, rate: 10_000 },
   );
+  const begun = Date.now();
   const client = await open(slow.text);
   await client.ask(bbo(1, { intervalMs: 0 }), 'subscribed');
   await distributor.ended;
-  const seconds = 2;
-  t.ok(client.frames <= 5 + 5 * (seconds + 10), `${client.frames} frames`);
+  const { frames } = client;
+  const seconds = (Date.now() - begun) / 1_000;
+  t.ok(frames <= 5 + 5 * (seconds + 1), `${frames} frames in ${seconds} s`);
   let counts = await client.ask({ type: 'count', id: 1 }, 'counts');
-  for (let asked = 0; counts.pending !== '0' && asked < 40; asked++) {
+  for (let asked = 0; counts.pending !== '0' && asked < 600; asked++) {
     await new Promise((resolve) => setTimeout(resolve, 100));
     counts = await client.ask({ type: 'count', id: 1 }, 'counts');
   }

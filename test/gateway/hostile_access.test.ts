@@ -88,7 +88,7 @@ t.test('whatIsNotEntitledCannotEvenBeNamed', async (t) => {
   const { text } = make('narrow', { grants: [{ channels: [1], instruments: [ours], modes: ['depth'] }] });
   let client: RawGatewayClient | undefined;
   await until('the token', () => distributor.stats().sequence > 0n);
-  for (let tries = 0; tries < 50 && client === undefined; tries++) {
+  for (let tries = 0; tries < 600 && client === undefined; tries++) {
     await new Promise((resolve) => setTimeout(resolve, 100));
     client = await open(text).catch(() => undefined);
   }
@@ -119,7 +119,7 @@ t.test('whatIsNotEntitledCannotEvenBeNamed', async (t) => {
   t.same([...client.windows.keys()], [distributor.instruments()[0]?.instrument]);
   const elsewhere = make('elsewhere', { grants: [{ channels: [7], instruments: ['*'], modes: ['depth'] }] });
   let stranger: RawGatewayClient | undefined;
-  for (let tries = 0; tries < 200 && stranger?.texts[0]?.type !== 'welcome'; tries++) {
+  for (let tries = 0; tries < 600 && stranger?.texts[0]?.type !== 'welcome'; tries++) {
     stranger?.close();
     await new Promise((resolve) => setTimeout(resolve, 100));
     stranger = await RawGatewayClient.connect(port);

@@ -64,7 +64,7 @@ t.test('theSamePortSpeaksHttpsAndWss', async (t) => {
   socket.on('open', () => socket.send('{"type":"hello","versions":[1]}'));
   await until('the welcome', () => texts.some(({ type }) => type === 'welcome'));
   await until('the channel', () => distributor.stats().sequence > 100n);
-  for (let tries = 0; tries < 100 && binaries === 0; tries++) {
+  for (let tries = 0; tries < 1_200 && binaries === 0; tries++) {
     socket.send('{"type":"subscribe","id":1,"channel":1,"mode":"bbo"}');
     await new Promise((resolve) => setTimeout(resolve, 50));
   }

@@ -44,7 +44,7 @@ t.test('healthDirectoryAndMetricsSayWhatClientsSee', { timeout: 300_000 }, async
   const port = Number(digits);
   const health = () => ask(port, '/health');
   await until('the channel', () => distributor.stats().sequence > 1_000n);
-  for (let tries = 0; tries < 100 && (await health()).status !== 200; tries++)
+  for (let tries = 0; tries < 1_200 && (await health()).status !== 200; tries++)
     await new Promise((resolve) => setTimeout(resolve, 50));
   t.same(JSON.parse((await health()).body), { ready: true, status: 'ok' });
   const clients = await Promise.all([1, 2, 3].map(() => RawGatewayClient.open(port)));
@@ -74,7 +74,7 @@ t.test('healthDirectoryAndMetricsSayWhatClientsSee', { timeout: 300_000 }, async
   await distributor.ended;
   const { sequence } = distributor.stats();
   for (const client of clients) {
-    for (let tries = 0; tries < 100; tries++) {
+    for (let tries = 0; tries < 1_200; tries++) {
       const counts = await client.ask({ type: 'count', id: 1 }, 'counts');
       if (counts.sequence === String(sequence)) break;
       await new Promise((resolve) => setTimeout(resolve, 50));
