@@ -135,12 +135,13 @@ export class FeedClient extends EventEmitter<FeedClientEvents> {
   stats(): FeedStats {
     const { recovery } = this.#lines ?? {};
     const link = this.#gatewayLink;
+    const counters = this.#counters();
     const window_frames = this.#windows?.link.figures().frames ?? 0;
     return feedStats(
       {
-        counters: this.#counters(),
-        session: this.session,
-        sequence: this.sequence,
+        counters,
+        session: this.#windows?.link.subscription.session ?? counters.session ?? 0n,
+        sequence: this.#windows?.link.subscription.sequence ?? counters.sequence ?? 0n,
         gateway: link && { ...link.figures(), ...(this.#fed && { packets: this.#fed.packets }) },
         messagesOver: this.#windows?.messages ?? 0n,
         packetsOver: BigInt(window_frames),

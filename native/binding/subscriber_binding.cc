@@ -176,9 +176,13 @@ Napi::Value SubscriberBinding::counters(const Napi::CallbackInfo& info) {
   return guard(info.Env(), [&] {
     auto out = typed_array<Napi::BigUint64Array>(info.Env(), info[0], napi_biguint64_array, "out");
     const std::size_t count = std::min(out.ElementLength(), run::Counters<run::SubscriberCounter>::size);
-    for (std::size_t index = 0; lifetime_.is_open() && index < count; ++index) {
-      out[index] = subscriber_->counters().get(index);
-    }
+    if (!lifetime_.is_open()) return info.Env().Undefined();
+    const auto& counters = subscriber_->counters();
+    // The session first: the other figures are then of that one, or of a later one.
+    const std::uint64_t session = counters.get(run::SubscriberCounter::session);
+    for (std::size_t index = 0; index < count; ++index) out[index] = counters.get(index);
+    constexpr auto session_index = static_cast<std::size_t>(run::SubscriberCounter::session);
+    if (session_index < count) out[session_index] = session;
     return info.Env().Undefined();
   });
 }

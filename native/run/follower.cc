@@ -152,7 +152,8 @@ void Follower::adopt(std::uint64_t session) {
   resuming_ = options_.resume && options_.resume->session == session && options_.resume->sequence != 0;
   if (resuming_ && delivery_ != nullptr) delivery_->keep_silent_until(options_.resume->sequence);
   counters_.add(sessions);
-  counters_.set(SubscriberCounter::session, session);
+  publish_counters();  // who reads the new session's name reads no figures of the old one
+  counters_.publish(SubscriberCounter::session, session);
   tell(SessionEvent{session});
 }
 

@@ -215,12 +215,15 @@ TEST(followerAdoptsAConfirmedSessionAtOnce) {
   bench.line(feed_packet(second, 1, 10, {6, 1}));
   bench.tick();
   CHECK_EQUAL(bench.news(), "session 5; ");
+  CHECK_EQUAL(bench.counter(SubscriberCounter::sequence), 10U);
   bench.follower.confirm_session(4, bench.now_ns);  // an older one never
   bench.follower.confirm_session(5, bench.now_ns);
   CHECK_EQUAL(bench.news(), "");
   bench.follower.confirm_session(6, bench.now_ns);
   CHECK_EQUAL(bench.news(), "missing 11-14; given up 11-14; session 6; ");
-  bench.recovered(feed_packet(first, 11, 14, {5, 1}));  // too late
+  CHECK_EQUAL(bench.counters.get(SubscriberCounter::session), 6U);
+  CHECK_EQUAL(bench.counters.get(SubscriberCounter::sequence), 0U);  // as told, nothing published since
+  bench.recovered(feed_packet(first, 11, 14, {5, 1}));               // too late
   bench.line(feed_packet(second, 11, 20, {6, 1}));
   bench.recovered(feed_packet(second, 1, 10, {6, 1}));
   bench.line(feed_heartbeat(second, 20, false, {6, 1}));
