@@ -9,12 +9,11 @@
 #include "io/clock.h"
 #include "run/checkpoint_file.h"
 #include "run/journal_tools.h"
-#include "run/segment_writer.h"
+#include "run/segment_rewrite.h"
 
 namespace depthcast::run {
 namespace {
 
-constexpr std::size_t write_bytes = std::size_t{1} << 20;
 constexpr const char* damaged_ending = ".damaged";
 
 void require(int error, const std::string& step, const std::string& path) {
@@ -98,35 +97,11 @@ class Repairer {
     return header;
   }
 
-  void add(SegmentWriter& writer, const journal::RecordView& record) {
-    const bool hole = record.type == journal::RecordType::hole;
-    const std::uint64_t first = hole ? record.hole.first : record.packet.first_sequence;
-    const std::uint64_t next = hole ? record.hole.last + 1 : first + record.packet.count;
-    const std::uint64_t expected = writer.tally().next_sequence();
-    if (first > expected) add_hole(writer, first - 1);
-    // What stands there already, and a heartbeat of an older state.
-    if (next < expected || (next == expected && (hole || record.packet.count != 0))) return;
-    if (hole) {
-      journal::Hole rest = record.hole;
-      rest.first = std::max(rest.first, writer.tally().next_sequence());
-      writer.add(pending_hole(rest));
-    } else {
-      writer.add({record.type, record.payload, record.packet, {}});
-    }
-    if (writer.staged_bytes() >= write_bytes) require(writer.write(), "write", draft_);
-  }
-
-  void add_hole(SegmentWriter& writer, std::uint64_t last) {
-    const std::uint64_t first = writer.tally().next_sequence();
-    writer.add(pending_hole({first, last, journal::HoleReason::damage, 0}));
-    missing_ += last - first + 1;
-  }
-
   // Everything that can be read, in a new file, with holes where nothing can.
   void rewrite(const SegmentScan& scan, std::uint64_t ahead, bool newest) {
     make_folder(draft_);
     SegmentWriter writer(storage_);
-    missing_ = 0;
+    SegmentCopy copy(writer, journal::HoleReason::damage);
     const auto open = [&](const journal::RecordView* first) {
       const journal::SegmentHeader header = header_for(scan, first);
       require(writer.create(draft_, header), "create", draft_);
@@ -134,7 +109,7 @@ class Repairer {
     scan_segment(places_.journal, scan.name, stop_, [&](const journal::RecordView& record) {
       if (record.type == journal::RecordType::end) return;
       if (!writer.is_open()) open(&record);
-      add(writer, record);
+      require(copy.add(record), "write", draft_);
     });
     if (stopped()) return;
     const std::uint64_t end = std::max(ahead, scan.end_next_sequence);
@@ -147,13 +122,13 @@ class Repairer {
       repairs_.push_back({file, "removed", 0, 0});
       return;
     }
-    if (end > writer.tally().next_sequence()) add_hole(writer, end - 1);
+    if (end != 0) copy.add_hole(end - 1);
     const std::uint64_t packets = writer.tally().packets();
     expected_ = writer.tally().next_sequence();
     const bool goes_on = newest && !scan.closed;
     require(goes_on ? writer.close_open() : writer.close(io::realtime_ns(), true), "write", draft_);
     replace(scan.name);
-    repairs_.push_back({file, "rewritten", packets, missing_});
+    repairs_.push_back({file, "rewritten", packets, copy.missing()});
   }
 
   // The new files take the place of the old ones; at no time is there none.
@@ -215,8 +190,7 @@ class Repairer {
   std::string draft_;
   std::vector<JournalRepair> repairs_;
   std::uint64_t session_ = 0;
-  std::uint64_t expected_ = 0;  // number after the segments so far; 0: none yet
-  std::uint64_t missing_ = 0;
+  std::uint64_t expected_ = 0;                    // number after the segments so far; 0: none yet
   std::optional<journal::SegmentHeader> header_;  // of the session, for one that has lost its own
 };
 

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "run/segment_cursor.h"
+#include "run/segment_rewrite.h"
 
 namespace depthcast::run {
 namespace {
@@ -61,6 +62,7 @@ std::vector<SegmentFile> segments_to_remove(const std::string& folder, const Ret
 int remove_segment(const std::string& folder, const SegmentName& name, io::Storage& storage) {
   if (storage.remove(folder + '/' + segment_file_name(name)) != 0 && errno != ENOENT) return errno;
   if (storage.remove(folder + '/' + index_file_name(name)) != 0 && errno != ENOENT) return errno;
+  static_cast<void>(storage.remove(unsynced_mark(folder, name)));
   return 0;
 }
 

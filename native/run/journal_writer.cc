@@ -24,9 +24,10 @@ std::size_t round_up(std::size_t bytes) { return (bytes + 7) & ~std::size_t{7}; 
 }  // namespace
 
 std::vector<std::string> journal_counter_names() {
-  return {"segments", "segmentsRemoved", "packets",     "messages",    "bytes",      "batches",   "fsyncs",
-          "holes",    "missingMessages", "lapped",      "writeErrors", "lastError",  "failing",   "sequence",
-          "durable",  "lagBytes",        "lagBytesMax", "refused",     "writeNsMax", "fsyncNsMax"};
+  return {"segments",   "segmentsRemoved", "packets",         "messages", "bytes",       "batches",
+          "fsyncs",     "holes",           "missingMessages", "lapped",   "writeErrors", "lastError",
+          "failing",    "sequence",        "durable",         "lagBytes", "lagBytesMax", "refused",
+          "writeNsMax", "fsyncNsMax",      "unsynced",        "rewritten"};
 }
 
 FsyncPolicy fsync_policy_of(const std::string& name) {
@@ -69,24 +70,16 @@ void JournalWriter::resume() {
     bytes_cut_ = resumed.bytes_cut;
     next_sequence_ = resumed.next_sequence;
     written_sequence_ = next_sequence_ - 1;
+    header_ = resumed.header;
     counters_.set(JournalCounter::sequence, written_sequence_);
+    const bool synced = options_.fsync != FsyncPolicy::never;
+    // Nothing more is built on a segment whose fsync has failed.
+    if (synced && is_marked(*name)) segment_.abandon();
     unsynced_ = folder_unsynced_ = segment_.is_open();
     const auto closed = static_cast<std::size_t>(names.rend() - name) - (segment_.is_open() ? 1 : 0);
-    if (options_.fsync != FsyncPolicy::never) sync_closed(std::span(names).first(closed));
+    if (synced) sync_closed(std::span(names).first(closed));
     return;
   }
-}
-
-// Who closed them may have had another policy. Where nothing new comes, nothing else would ever say that they are
-// durable; where it does, an fsync of the last segment would say so of all.
-void JournalWriter::sync_closed(std::span<const SegmentName> names) {
-  for (const SegmentName& name : names) {
-    const io::FileDescriptor file(storage_.open(options_.folder + '/' + segment_file_name(name)));
-    if (!file.open() || storage_.sync(file.get()) != 0) return static_cast<void>(note(errno));
-    counters_.add(JournalCounter::fsyncs);
-  }
-  if (storage_.sync_folder(options_.folder) != 0) return static_cast<void>(note(errno));
-  if (!segment_.is_open()) counters_.set(JournalCounter::sequence_durable, written_sequence_);
 }
 
 void JournalWriter::append(std::span<const std::uint8_t> datagram) {
@@ -96,9 +89,18 @@ void JournalWriter::append(std::span<const std::uint8_t> datagram) {
   if (!take(datagram.size())) throw std::invalid_argument("datagram is no packet of this channel and session");
 }
 
-void JournalWriter::flush() {
+void JournalWriter::write_and_sync() {
   int error = write_pending();
   if (error == 0 && options_.fsync != FsyncPolicy::never) error = sync();
+  require_written(error);
+}
+
+void JournalWriter::flush() {
+  write_and_sync();
+  while (!doubtful_.empty()) require_written(rewrite_doubtful());
+}
+
+void JournalWriter::require_written(int error) const {
   if (error != 0) throw std::system_error(error, std::generic_category(), "write the journal in " + options_.folder);
 }
 
@@ -162,6 +164,7 @@ int JournalWriter::open_segment(const PendingRecord& first) {
   }
   if (error != 0) return error;
   crash_point(CrashPoint::segment);
+  header_ = header;
   number_ = header.number + 1;
   folder_unsynced_ = true;
   segment_opened_ns_ = io::monotonic_ns();
@@ -220,28 +223,6 @@ int JournalWriter::write_pending() {
   return options_.fsync == FsyncPolicy::every_batch ? sync() : 0;
 }
 
-int JournalWriter::sync() {
-  synced_ns_ = io::monotonic_ns();
-  if (!unsynced_ || !segment_.is_open()) return 0;
-  const ActivityScope scope(options_.activities.get(), Activity::fsync);
-  int error = segment_.sync();
-  // The segment's name is as needed as its bytes.
-  if (error == 0 && folder_unsynced_ && storage_.sync_folder(options_.folder) != 0) error = errno;
-  const std::int64_t end = io::monotonic_ns();
-  counters_.raise(JournalCounter::fsync_ns_max, static_cast<std::uint64_t>(end - synced_ns_));
-  synced_ns_ = end;
-  if (error != 0) {
-    // The system may have dropped what it could not write: nothing more is built on this file.
-    unsynced_ = false;
-    fail_segment();
-    return note(error);
-  }
-  unsynced_ = folder_unsynced_ = false;
-  counters_.add(JournalCounter::fsyncs);
-  counters_.set(JournalCounter::sequence_durable, written_sequence_);
-  return 0;
-}
-
 int JournalWriter::close_segment() {
   if (!segment_.is_open()) return 0;
   const bool durable = options_.fsync != FsyncPolicy::never;
@@ -253,7 +234,7 @@ int JournalWriter::close_segment() {
   unsynced_ = folder_unsynced_ = false;
   if (durable) {
     counters_.add(JournalCounter::fsyncs);
-    counters_.set(JournalCounter::sequence_durable, written_sequence_);
+    tell_durable(written_sequence_);
   }
   retain();
   return 0;
@@ -273,10 +254,14 @@ void JournalWriter::retain() {
   }
 }
 
-int JournalWriter::note(int error) {
-  if (error == 0) return 0;
+void JournalWriter::count_error(int error) {
   counters_.add(JournalCounter::write_errors);
   counters_.set(JournalCounter::last_error, static_cast<std::uint64_t>(error));
+}
+
+int JournalWriter::note(int error) {
+  if (error == 0) return 0;
+  count_error(error);
   counters_.set(JournalCounter::failing, 1);
   error_since_written_ = true;
   return error;
@@ -287,14 +272,6 @@ void JournalWriter::note_index_errors() {
   if (segment_.index_errors() == index_errors_) return;
   counters_.add(JournalCounter::write_errors, segment_.index_errors() - index_errors_);
   index_errors_ = segment_.index_errors();
-}
-
-void JournalWriter::fail_segment() {
-  // What stands in it whole is to be as durable as if it had been closed.
-  if (unsynced_ && options_.fsync != FsyncPolicy::never && segment_.sync() != 0)
-    counters_.add(JournalCounter::write_errors);
-  segment_.abandon();
-  unsynced_ = false;
 }
 
 // True: something was taken. Stops where a batch is full.
@@ -350,6 +327,7 @@ int JournalWriter::keep_time() {
     error = close_segment();
   }
   if (options_.retain_ns != 0 && now - retained_ns_ >= retain_every_ns) retain();
+  if (error == 0) rewrite_in_time(now);
   return error;
 }
 
@@ -391,7 +369,7 @@ void JournalWriter::begin_at_next() {
 }
 
 void JournalWriter::start() {
-  flush();
+  write_and_sync();
   if (!reader_ || started_) return;
   begin_at_next();
   started_ = true;
@@ -412,6 +390,8 @@ void JournalWriter::finish() {
     next_sequence_ = written_sequence_ + 1;
   }
   static_cast<void>(close_segment());
+  while (!doubtful_.empty() && rewrite_doubtful() == 0) {
+  }
 }
 
 void JournalWriter::stop() {

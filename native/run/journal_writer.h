@@ -37,12 +37,14 @@ enum class JournalCounter : std::uint8_t {
   last_error,        // errno of the last one
   failing,           // 1 while the last attempt to write has failed
   sequence,          // last number written (or recorded as missing)
-  sequence_durable,  // last number that a successful fsync covered
+  sequence_durable,  // last number that is on the disk with all before it, or stands there as missing
   lag_bytes,         // in the ring, not yet taken
   lag_bytes_max,
   refused,       // datagrams that do not pass the packet reader, or belong to another session or channel
   write_ns_max,  // longest write, fsync not included
   fsync_ns_max,
+  unsynced_segments,  // whose fsync has failed, and which are still to be written anew
+  segments_rewritten,
   count_,
 };
 std::vector<std::string> journal_counter_names();
@@ -115,6 +117,10 @@ class JournalWriter {
  private:
   void resume();
   void sync_closed(std::span<const SegmentName> names);
+  bool is_marked(const SegmentName& name) const;
+  std::uint64_t last_of(std::span<const SegmentName> names, std::size_t index) const;
+  void write_and_sync();
+  void require_written(int error) const;
   void run();
   bool collect();
   void catch_up();
@@ -130,7 +136,12 @@ class JournalWriter {
   int sync();
   int note(int error);
   void note_index_errors();
-  void fail_segment();
+  void fail_segment(bool sync_failed = false);
+  void doubt(const journal::SegmentHeader& header, std::uint64_t last);
+  int rewrite_doubtful();
+  void rewrite_in_time(std::int64_t now_ns);
+  void tell_durable(std::uint64_t sequence);
+  void count_error(int error);
   bool write_or_wait();
   int keep_time();
   void finish();
@@ -153,10 +164,22 @@ class JournalWriter {
   std::vector<PendingRecord> pending_;
   std::size_t pending_done_ = 0;
 
+  // A segment whose fsync has failed, up to that number. The system may have dropped its pages, and a further fsync
+  // would succeed all the same.
+  struct Doubtful {
+    journal::SegmentHeader header;
+    std::uint64_t last;
+  };
+  std::vector<Doubtful> doubtful_;  // the oldest first
+  std::int64_t rewrite_due_ns_ = 0;
+  std::int64_t rewrite_pause_ns_ = 0;
+  journal::SegmentHeader header_{};  // of the open segment
+
   std::uint64_t next_sequence_ = 1;
   std::uint64_t number_ = 1;  // of the next segment
   std::uint64_t bytes_cut_ = 0;
   std::uint64_t written_sequence_ = 0;
+  std::uint64_t synced_sequence_ = 0;  // up to there, but for what is doubtful
   std::uint64_t index_errors_ = 0;
   bool unsynced_ = false;
   bool folder_unsynced_ = false;

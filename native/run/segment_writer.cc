@@ -30,6 +30,7 @@ int SegmentWriter::create(const std::string& folder, const journal::SegmentHeade
   tally_ = journal::SegmentTally(header.first_sequence);
   index_ = journal::IndexBuilder(header);
   written_ = index_written_ = 0;
+  sync_failed_ = false;
   staged_.clear();
   const std::string path = folder + '/' + segment_file_name(name_);
   file_ = storage_.create(path);
@@ -84,7 +85,11 @@ void SegmentWriter::give_up_index() {
   static_cast<void>(storage_.remove(folder_ + '/' + index_file_name(name_)));
 }
 
-int SegmentWriter::sync() { return storage_.sync(file_) == 0 ? 0 : errno; }
+int SegmentWriter::sync() {
+  if (storage_.sync(file_) == 0) return 0;
+  sync_failed_ = true;
+  return errno;
+}
 
 int SegmentWriter::close(std::int64_t now_ns, bool durable) {
   const journal::SegmentEnd end = tally_.end(now_ns);
@@ -94,7 +99,10 @@ int SegmentWriter::close(std::int64_t now_ns, bool durable) {
   if (error == 0 && durable) {
     error = sync();
     if (index_file_ >= 0 && storage_.sync(index_file_) != 0) ++index_errors_;
-    if (error == 0 && storage_.sync_folder(folder_) != 0) error = errno;
+    if (error == 0 && storage_.sync_folder(folder_) != 0) {
+      sync_failed_ = true;  // its name is as needed as its bytes
+      error = errno;
+    }
   }
   if (error == 0) close_files();
   return error;
@@ -123,6 +131,7 @@ void SegmentWriter::close_files() {
 SegmentWriter::Resumed SegmentWriter::resume(const std::string& folder, const SegmentName& name) {
   folder_ = folder;
   name_ = name;
+  sync_failed_ = false;
   staged_.clear();
   Resumed resumed;
   SegmentCursor cursor;

@@ -54,6 +54,8 @@ class SegmentWriter {
   // Writes what was added since, and the index entries of it.
   int write();
   int sync();
+  // An fsync of this segment has failed: no later one says anything of it.
+  bool sync_failed() const { return sync_failed_; }
   // The end record; then, with `durable`, everything to the disk, the folder included.
   int close(std::int64_t now_ns, bool durable);
   // Without an end record, for one that is to go on.
@@ -76,6 +78,7 @@ class SegmentWriter {
   std::uint64_t written_ = 0;
   std::uint64_t index_written_ = 0;
   std::uint64_t index_errors_ = 0;
+  bool sync_failed_ = false;
   std::vector<std::uint8_t> staged_;
   journal::SegmentTally tally_{1};
   journal::IndexBuilder index_{journal::SegmentHeader{}};

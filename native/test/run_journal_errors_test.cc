@@ -1,11 +1,16 @@
 // A disk that is full or broken: the feed goes on, the operator is told, and what is lost is named.
+#include <sys/stat.h>
+
 #include <atomic>
 #include <cerrno>
 #include <chrono>
+#include <filesystem>
 #include <limits>
+#include <optional>
 #include <string>
 #include <system_error>
 #include <thread>
+#include <vector>
 
 #include "run/journal_tools.h"
 #include "test/journal_scratch.h"
@@ -26,10 +31,12 @@ class FaultyStorage final : public io::Storage {
   std::atomic<std::uint64_t> bytes_free{std::numeric_limits<std::uint64_t>::max()};
   std::atomic<int> sync_errors{0};  // how many more syncs fail
   std::atomic<bool> read_only{false};
+  std::atomic<bool> no_rewriting{false};
+  std::uint64_t drop_from = 0;  // a sync that fails drops the file's bytes from there on; 0: none
   bool index_full = false;
 
   int create(const std::string& path) override {
-    if (read_only.load()) {
+    if (read_only.load() || (no_rewriting.load() && path.find("rewrite.tmp") != std::string::npos)) {
       errno = EROFS;
       return -1;
     }
@@ -51,11 +58,19 @@ class FaultyStorage final : public io::Storage {
   int sync(int file) override {
     if (sync_errors.load() == 0) return Storage::sync(file);
     sync_errors.fetch_sub(1);
+    if (drop_from != 0) drop(file);
     errno = EIO;
     return -1;
   }
 
  private:
+  void drop(int file) {
+    struct stat status {};
+    if (fstat(file, &status) != 0) return;
+    const std::vector<std::uint8_t> zeros(static_cast<std::size_t>(status.st_size) - drop_from);
+    static_cast<void>(io::write_all(Storage::system(), file, zeros.data(), zeros.size(), drop_from));
+  }
+
   int index_file_ = -1;
 };
 
@@ -145,6 +160,100 @@ TEST(journalBeginsANewSegmentWhereFsyncFails) {
   CHECK_EQUAL(told(folder / "journal"), "1 2 3");
   CHECK_EQUAL(run::list_segments(folder / "journal").size(), 2U);
   CHECK_EQUAL(faults(folder / "journal"), 0U);
+}
+
+// A journal of which packet 1 is durable, and an fsync of packet 2 has failed.
+struct FailedSync {
+  explicit FailedSync(run::FsyncPolicy policy = run::FsyncPolicy::every_batch) {
+    options.storage = &storage;
+    options.fsync = policy;
+    options.fsync_ns = 1'000'000;
+    writer.emplace(options, ring.data(), ring.size());
+    writer->start();
+    ring.write(packets.numbered(1));
+    CHECK(wait_until([&] { return durable() == 1; }));
+    storage.drop_from = std::filesystem::file_size(first_segment(options.folder));
+  }
+
+  void fail() {
+    storage.sync_errors.store(1);
+    ring.write(packets.numbered(1));
+    CHECK(wait_until([&] { return figure(*writer, JournalCounter::write_errors) >= 1; }));
+  }
+  std::uint64_t durable() const { return figure(*writer, JournalCounter::sequence_durable); }
+
+  const ScratchFolder folder;
+  JournalPackets packets;
+  JournalRing ring;
+  FaultyStorage storage;
+  run::JournalOptions options = journal_options(folder / "journal");
+  std::optional<JournalWriter> writer;
+};
+
+TEST(journalCallsNothingDurableBehindAFailedFsyncUntilThatIsWrittenAnew) {
+  for (const run::FsyncPolicy policy : {run::FsyncPolicy::every_batch, run::FsyncPolicy::interval}) {
+    FailedSync failed(policy);
+    failed.storage.drop_from = 0;
+    failed.storage.no_rewriting.store(true);
+    failed.fail();
+    const std::uint64_t synced = figure(*failed.writer, JournalCounter::fsyncs);
+    failed.ring.write(failed.packets.numbered(1));
+    CHECK(wait_until([&] { return figure(*failed.writer, JournalCounter::fsyncs) > synced; }));
+    CHECK(wait_until([&] { return figure(*failed.writer, JournalCounter::write_errors) >= 3; }));  // of rewriting
+    CHECK_EQUAL(failed.durable(), 1U);
+    CHECK_EQUAL(figure(*failed.writer, JournalCounter::unsynced_segments), 1U);
+    failed.storage.no_rewriting.store(false);
+    CHECK(wait_until([&] { return failed.durable() == 3; }));
+    CHECK_EQUAL(figure(*failed.writer, JournalCounter::unsynced_segments), 0U);
+    CHECK_EQUAL(figure(*failed.writer, JournalCounter::segments_rewritten), 1U);
+    failed.writer->stop();
+    CHECK_EQUAL(told(failed.options.folder), "1 2 3");
+    CHECK_EQUAL(faults(failed.options.folder), 0U);
+  }
+}
+
+TEST(journalRecordsAsMissingWhatTheSystemDroppedAfterAFailedFsync) {
+  FailedSync failed;
+  failed.fail();
+  failed.ring.write(failed.packets.numbered(1));
+  CHECK(wait_until([&] { return failed.durable() == 3; }));
+  failed.writer->stop();
+  CHECK_EQUAL(told(failed.options.folder), "1 hole 2 3");
+  CHECK_EQUAL(figure(*failed.writer, JournalCounter::missing_messages), 1U);
+  const auto verification = run::verify_journal(run::journal_places(failed.options.folder), go_on);
+  CHECK_EQUAL(verification.faults_total, 0U);
+  REQUIRE_EQUAL(verification.holes.size(), 1U);
+  CHECK(verification.holes[0].hole.reason == journal::HoleReason::write_error);
+}
+
+// Nothing follows the failed segment, or the disk takes it only after a restart.
+TEST(journalKnowsOfAFailedFsyncAfterARestart) {
+  for (const bool followed : {false, true}) {
+    FailedSync failed;
+    failed.storage.drop_from = 0;
+    failed.storage.no_rewriting.store(true);
+    failed.fail();
+    if (followed) {
+      failed.ring.write(failed.packets.numbered(1));
+      CHECK(wait_until([&] { return figure(*failed.writer, JournalCounter::sequence) == 3; }));
+    }
+    failed.writer->stop();
+    CHECK_EQUAL(failed.durable(), 1U);
+    const std::uint64_t last = followed ? 3 : 2;
+    failed.options.resume = true;
+    failed.writer.reset();
+    failed.writer.emplace(failed.options, failed.ring.data(), failed.ring.size());
+    failed.writer->start();
+    CHECK(wait_until([&] { return figure(*failed.writer, JournalCounter::write_errors) >= 1; }));
+    CHECK(failed.durable() < 2);
+    failed.storage.no_rewriting.store(false);
+    CHECK(wait_until([&] { return failed.durable() == last; }));
+    failed.ring.write(failed.packets.numbered(1));
+    CHECK(wait_until([&] { return failed.durable() == last + 1; }));
+    failed.writer->stop();
+    CHECK_EQUAL(told(failed.options.folder), followed ? "1 2 3 4" : "1 2 3");
+    CHECK_EQUAL(faults(failed.options.folder), 0U);
+  }
 }
 
 TEST(journalGivesUpAtItsEndWhatItCannotWrite) {
