@@ -5,14 +5,14 @@ import t from 'tap';
 import { authorityIn } from '../certificates.js';
 import { until } from '../channel.js';
 import { Cli, ensureBuilt, run, small } from '../cli_process.js';
-import { everything, gatewayOn } from '../gateway/gateway_on.js';
+import { endAfter, everything, gatewayOn } from '../gateway/gateway_on.js';
 import { cuttable, directoryOf } from './gateways.js';
 
 t.before(ensureBuilt);
 
 t.test('subscribeDumpsAndShowsWhatComesOverAGateway', async (t) => {
-  const simulate = { seed: 5, symbols: 4, messages: 60_000, liveOrders: 200 };
-  const { distributor, server } = await gatewayOn(t, 253, { simulate, rate: 20_000 });
+  const simulate = { seed: 5, symbols: 4, liveOrders: 200 };
+  const { distributor, server } = await gatewayOn(t, 253, { simulate, rate: 5_000 });
   await until('the first messages', () => distributor.stats().sequence > 500n);
   const folder = t.testdir({});
   const [dump, token] = [join(folder, 'books.json'), join(folder, 'token')];
@@ -21,11 +21,13 @@ t.test('subscribeDumpsAndShowsWhatComesOverAGateway', async (t) => {
   const directory = `--directory=${await directoryOf(t, { channels: [{ channel: 1, gateway: gateway[0]?.slice(10) }] })}`;
   const ladder = ['--mode=depth', '--view=ladder', '--symbol=AEMJ', '--interval-ms=50', ...small];
   const symbol = `--symbol=${distributor.instruments()[0]?.name}`;
-  const following = run(t, ['subscribe', ...gateway, '--view=json', symbol, `--dump=${dump}`, '--l3']);
+  const following = new Cli(t, ['subscribe', ...gateway, '--view=json', symbol, `--dump=${dump}`, '--l3']);
   const picture = new Cli(t, ['subscribe', directory, ...ladder.with(2, symbol)]);
   await picture.said(/\d+\.\d\d/);
   picture.kill('SIGTERM');
-  const [whole, shown] = await Promise.all([following, picture.ended()]);
+  await following.said(/"price":/);
+  await endAfter(distributor, 5_000);
+  const [whole, shown] = await Promise.all([following.ended(), picture.ended()]);
   t.match(whole, { end: 0, stderr: /snapshot as of \d+ \(behind\)/ });
   t.match(whole.stdout, /"price":/);
   t.equal(shown.end, 0);

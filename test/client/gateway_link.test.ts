@@ -9,10 +9,10 @@ import type { GatewayAccess } from '../../src/gateway/session_state.js';
 import { limits, until } from '../channel.js';
 import type { Test } from '../data.js';
 import { linePair } from '../faults/lines.js';
-import { everything, gatewayOn } from '../gateway/gateway_on.js';
+import { endAfter, everything, gatewayOn } from '../gateway/gateway_on.js';
 import { cuttable, directoryOf, followOn } from './gateways.js';
 
-const simulate = { seed: 5, symbols: 8, messages: 40_000, liveOrders: 500 };
+const simulate = { seed: 5, symbols: 8, liveOrders: 500 };
 
 t.test('goesOnBehindTheLastNumberAfterALostConnection', async (t) => {
   const { distributor, server } = await gatewayOn(t, 247, { simulate, rate: 20_000 });
@@ -36,6 +36,7 @@ t.test('goesOnBehindTheLastNumberAfterALostConnection', async (t) => {
     between.cut();
     await until('another connection', () => between.connections() > lost);
   }
+  await endAfter(distributor, 1_000);
   await client.ended;
   const { sequence, counters } = distributor.stats();
   await until('the last update', () => next > sequence);
@@ -64,6 +65,7 @@ t.test('goesWhereAGatewayThatEndsSendsIt', async (t) => {
   await client.start();
   server.close(20, `ws://127.0.0.1:${second.port}/feed`);
   await until('the other gateway', () => second.figures.sessions === 1);
+  await endAfter(distributor, 1_000);
   await client.ended;
   t.same(goodbyes, [20]);
   t.equal(client.stats().counters.digest, distributor.stats().counters.digest);
@@ -185,7 +187,7 @@ t.test('aDirectoryIsAllAClientNeeds', async (t) => {
   const elsewhere = { ...entry, lineA: silent.A, lineB: silent.B };
   const fallen = await started([elsewhere], { probeMs: 100, delivery: { updates: true } });
   t.equal(fallen.transport, 'gateway');
-  await distributor.ended;
+  await endAfter(distributor, 1_000);
   await Promise.all([arrives.ended, fallen.ended]);
   t.equal(fallen.stats().counters.digest, distributor.stats().counters.digest);
   await t.rejects(started([{ ...entry, channel: 7 }]), /knows channel 7, not 1/);

@@ -16,11 +16,21 @@ import type { Tls } from '../../src/gateway/tls_files.js';
 import { addon } from '../../src/native.js';
 import { nativeLimits } from '../../src/native_limits.js';
 import type { TemplatedApp } from '../../src/uws.js';
-import { limits } from '../channel.js';
+import { limits, until } from '../channel.js';
 import type { Test } from '../data.js';
 import { linePair } from '../faults/lines.js';
 
 export const everything: Grant = { refuse: () => undefined };
+
+/**
+ * Ends a source without an end when so many more messages have come: however long it took until somebody listened, there
+ * is as much to hear.
+ */
+export async function endAfter(distributor: Distributor, messages: number): Promise<void> {
+  const end = distributor.stats().sequence + BigInt(messages);
+  await until(`${messages} more messages`, () => distributor.stats().sequence >= end);
+  await distributor.stop();
+}
 
 /** On the lines of `number`; ends with the test. */
 export async function gatewayOn(

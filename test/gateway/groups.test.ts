@@ -9,9 +9,9 @@ import { limits, until } from '../channel.js';
 import type { Test } from '../data.js';
 import { linePair } from '../faults/lines.js';
 import { packetHead } from '../faults/packets.js';
-import { openReceiver } from '../faults/sockets.js';
-import { gatewayOn } from './gateway_on.js';
-import { levelsOf, RawGatewayClient } from './raw_client.js';
+import { endAfter, gatewayOn } from './gateway_on.js';
+import { LineRecorder } from './line_recorder.js';
+import { compareWithLine, levelsOf, RawGatewayClient } from './raw_client.js';
 
 const exact = (id = 1, more = {}) => ({ type: 'subscribe', id, channel: 1, mode: 'exact', ...more });
 
@@ -60,22 +60,18 @@ const lastOf = ({ packets }: RawGatewayClient) => {
 
 async function joined(published: () => number): Promise<void> {
   const before = published();
-  await until('groups are served', () => published() > before + 5, 30_000);
+  await until('groups are served', () => published() > before + 5);
 }
 
 for (const secure of [false, true])
-  t.test(`everyoneGetsTheLineAndTheirOwnCounts${secure ? 'OverTls' : ''}`, { timeout: 120_000 }, async (t) => {
+  t.test(`everyoneGetsTheLineAndTheirOwnCounts${secure ? 'OverTls' : ''}`, { timeout: 300_000 }, async (t) => {
     const number = secure ? 91 : 90;
-    const receiver = await openReceiver(linePair(number).A);
-    t.teardown(() => receiver.close());
-    const line = new Map<number, Buffer>();
-    receiver.on('message', (datagram) => {
-      if (packetHead(datagram).count > 0) line.set(packetHead(datagram).first, datagram);
-    });
+    const recorder = await LineRecorder.open(linePair(number).A);
+    t.teardown(() => recorder.close());
     const { connect, distributor, published, server, sessions } = await open(
       t,
       number,
-      { simulate: { symbols: 8, messages: 60_000, liveOrders: 500 }, rate: 10_000, ring: { bytes: '16MiB' } },
+      { rate: 10_000, ring: { bytes: '16MiB' } },
       secure ? { tls: tls(t) } : {},
     );
     await until('the first messages', () => distributor.stats().sequence > 500n);
@@ -102,23 +98,25 @@ for (const secure of [false, true])
     // They have logged in in any order: whose it is, its subscription's number says.
     const theirs = sessions.find(({ subscriptions }) => subscriptions.has(5));
     if (theirs !== undefined) server.state.regrant(theirs, { refuse: () => refused });
-    await until('the end of what is revoked', () => revoked.texts.some(({ type }) => type === 'unsubscribed'), 30_000);
+    await until('the end of what is revoked', () => revoked.texts.some(({ type }) => type === 'unsubscribed'));
     leaving.close();
     await joined(published);
     const late = await connect();
     await late.ask(exact(1), 'subscribed');
     const prints = await adding.ask({ type: 'unsubscribe', id: 9 }, 'unsubscribed');
     t.equal(BigInt(prints.published as string), BigInt(prints.sent as string) + BigInt(prints.conflated as string));
-    await distributor.ended;
+    await endAfter(distributor, 5_000);
     const end = Number(distributor.stats().sequence);
     const readers = [...clients.filter((client) => client !== revoked && client !== leaving), late];
     await until('the last packet', () => readers.every((client) => lastOf(client) === end), 60_000);
+    const line = await recorder.stop();
     for (const client of readers) {
       const id = client === late ? 1 : clients.indexOf(client) + 1;
       const counts = await client.ask({ type: 'count', id }, 'counts');
       t.equal(counts.pending, '0');
-      const wrong = client.packets.filter((packet) => line.get(packetHead(packet).first)?.equals(packet) !== true);
-      t.equal(wrong.length, 0, `${client.packets.length} packets are those of the line`);
+      const { compared, differing } = compareWithLine(client.packets, line);
+      t.equal(differing, 0, `${compared} of ${client.packets.length} packets are those of the line`);
+      t.ok(compared > 10);
       t.same(client.faults, []);
     }
     for (const client of [...clients, late])
@@ -134,11 +132,11 @@ for (const secure of [false, true])
       }
     server.finish(1_000);
     server.close(250, 'wss://elsewhere.example/feed');
-    await until('the close', () => readers.every(({ closed }) => closed?.code === 4_010), 30_000);
+    await until('the close', () => readers.every(({ closed }) => closed?.code === 4_010));
     for (const { texts } of readers) t.ok(texts.some(({ type }) => type === 'goodbye'));
   });
 
-t.test('oneWhoStopsReadingLeavesTheOthersAndIsCountedExactly', { timeout: 120_000 }, async (t) => {
+t.test('oneWhoStopsReadingLeavesTheOthersAndIsCountedExactly', { timeout: 300_000 }, async (t) => {
   const buffered_max = 65_536;
   const { connect, distributor, published, server } = await open(
     t,
@@ -195,7 +193,7 @@ t.test('oneWhoStopsReadingLeavesTheOthersAndIsCountedExactly', { timeout: 120_00
   }
 });
 
-t.test('anotherSessionBeginsForEveryoneInTheGroup', { timeout: 120_000 }, async (t) => {
+t.test('anotherSessionBeginsForEveryoneInTheGroup', { timeout: 300_000 }, async (t) => {
   const { connect, distributor, published, ringPath } = await open(t, 93, { rate: 5_000 });
   await until('the first messages', () => distributor.stats().sequence > 500n);
   const clients = await Promise.all([connect(), connect(), connect()]);
@@ -228,11 +226,8 @@ t.test('anotherSessionBeginsForEveryoneInTheGroup', { timeout: 120_000 }, async 
   }
 });
 
-t.test('viewersOfTheSameGetTheSameFrames', { timeout: 120_000 }, async (t) => {
-  const { connect, distributor, native, published } = await open(t, 94, {
-    simulate: { symbols: 8, messages: 40_000, liveOrders: 500 },
-    rate: 10_000,
-  });
+t.test('viewersOfTheSameGetTheSameFrames', { timeout: 300_000 }, async (t) => {
+  const { connect, distributor, native, published } = await open(t, 94, { rate: 10_000 });
   await until('the first messages', () => distributor.stats().sequence > 500n);
   const wishes = { channel: 1, mode: 'depth', levels: 5, intervalMs: 20 };
   const clients = [await connect(), await connect(), await connect()];
@@ -243,7 +238,7 @@ t.test('viewersOfTheSameGetTheSameFrames', { timeout: 120_000 }, async (t) => {
   await joined(published);
   await clients[0]?.ask({ type: 'change', id: 1, ...wishes, mode: 'bbo' }, 'changed');
   await clients[0]?.ask({ type: 'change', id: 1, ...wishes }, 'changed');
-  await distributor.ended;
+  await endAfter(distributor, 10_000);
   await until('the end', () => native.state().sequence === distributor.stats().sequence, 60_000);
   for (const client of clients) {
     const counts = await client.ask({ type: 'count', id: 1 }, 'counts');

@@ -58,6 +58,19 @@ function hashOf(window: Window): bigint {
   return mix64(hash ^ BigInt(window.status));
 }
 
+/** How many packets a receiver of the line had too (the kernel may have dropped some), and how many of them were others. */
+export function compareWithLine(packets: readonly Buffer[], line: readonly Buffer[]) {
+  const published = new Map(
+    line
+      .map((datagram) => [packetHead(datagram), datagram] as const)
+      .filter(([{ count }]) => count > 0)
+      .map(([{ first }, datagram]) => [first, datagram]),
+  );
+  const both = packets.filter((packet) => published.has(packetHead(packet).first));
+  const differing = both.filter((packet) => published.get(packetHead(packet).first)?.equals(packet) !== true);
+  return { compared: both.length, differing: differing.length };
+}
+
 export class RawGatewayClient {
   readonly texts: Text[] = [];
   readonly windows = new Map<number, Window>();
